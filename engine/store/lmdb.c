@@ -1,0 +1,347 @@
+/* The store on LMDB (http://www.lmdb.tech/doc/): the only file that includes it.
+ *
+ * One environment, one named database a table. The map is large and sparse, reserved at open; never MDB_WRITEMAP, so a
+ * stray pointer can't damage the file. MDB_NOTLS: a reading transaction belongs to an object, not to a thread, so
+ * workers keep theirs and renew it. MDB_NORDAHEAD is not set: a start reads everything in order. */
+#include "engine/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *const store_table_names[N_TABLES] = {
+	"meta", "articles", "bodies", "article_ids", "topics", "topic_ids", "users", "profiles",
+	"histories", "bases", "events", "event_ids", "slates", "editions", "counters"};
+
+struct store {
+	MDB_env *env;
+	MDB_dbi tables[N_TABLES];
+	size_t map_bytes;
+	size_t page_bytes;
+};
+
+struct store_txn {
+	MDB_txn *txn;
+	struct store *store;
+	bool active; /* reading: between renew and reset */
+};
+
+struct store_cursor {
+	MDB_cursor *cursor;
+	struct store_txn *txn;
+	bool deleted; /* the record under the cursor is gone: next is already current */
+};
+
+static int from_lmdb(int r)
+{
+	switch (r) {
+	case 0: return 0;
+	case MDB_NOTFOUND: return 1;
+	case MDB_MAP_FULL:
+	case MDB_TXN_FULL: return -ENOSPC;
+	case MDB_READERS_FULL: return -EAGAIN;
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_PANIC:
+	case MDB_BAD_TXN:
+	case MDB_BAD_VALSIZE: return -EINVAL;
+	default: return r > 0 ? -r : -EIO;
+	}
+}
+
+static MDB_val to_val(struct span s)
+{
+	return (MDB_val){s.len, (void *)(uintptr_t)s.data};
+}
+
+static struct span to_span(MDB_val v)
+{
+	return (struct span){v.mv_data, v.mv_size};
+}
+
+static int open_tables(struct store *s, bool read_only)
+{
+	MDB_txn *txn;
+	int r = mdb_txn_begin(s->env, NULL, read_only ? MDB_RDONLY : 0, &txn);
+	for (int i = 0; r == 0 && i < N_TABLES; i++)
+		r = mdb_dbi_open(txn, store_table_names[i], read_only ? 0 : MDB_CREATE, &s->tables[i]);
+	if (r == 0)
+		return from_lmdb(mdb_txn_commit(txn));
+	if (r == MDB_NOTFOUND)
+		r = MDB_INVALID; /* an environment of something else */
+	mdb_txn_abort(txn);
+	return from_lmdb(r);
+}
+
+int store_open(struct store **out, const char *dir, const struct store_options *options)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->map_bytes = options->map_bytes;
+	int r = from_lmdb(mdb_env_create(&s->env));
+	if (r < 0)
+		goto out;
+	unsigned flags = MDB_NOTLS | (options->read_only ? MDB_RDONLY : 0) | (options->nosync ? MDB_NOSYNC : 0);
+	MDB_stat stat;
+	r = from_lmdb(mdb_env_set_maxdbs(s->env, N_TABLES));
+	if (r == 0)
+		r = from_lmdb(mdb_env_set_maxreaders(s->env, options->readers_max));
+	if (r == 0)
+		r = from_lmdb(mdb_env_set_mapsize(s->env, options->map_bytes));
+	if (r == 0)
+		r = from_lmdb(mdb_env_open(s->env, dir, flags, 0640));
+	if (r == 0)
+		r = open_tables(s, options->read_only);
+	if (r == 0)
+		r = from_lmdb(mdb_env_stat(s->env, &stat));
+	if (r == 0) {
+		s->page_bytes = stat.ms_psize;
+		*out = s;
+		return 0;
+	}
+out:
+	store_close(s);
+	return r;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	if (s->env)
+		mdb_env_close(s->env);
+	free(s);
+}
+
+int store_lock(const char *dir, bool create, int *fd)
+{
+	char path[4096];
+	if (create && mkdir(dir, 0750) < 0 && errno != EEXIST)
+		return -errno;
+	if (snprintf(path, sizeof(path), "%s/lock", dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (file < 0)
+		return -errno;
+	if (flock(file, LOCK_EX | LOCK_NB) < 0) {
+		int error = errno;
+		close(file);
+		return error == EWOULDBLOCK ? 1 : -error;
+	}
+	*fd = file;
+	return 0;
+}
+
+int store_read_new(struct store *s, struct store_txn **out)
+{
+	struct store_txn *t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->store = s;
+	int r = from_lmdb(mdb_txn_begin(s->env, NULL, MDB_RDONLY, &t->txn));
+	if (r < 0) {
+		free(t);
+		return r;
+	}
+	mdb_txn_reset(t->txn);
+	*out = t;
+	return 0;
+}
+
+int store_read_renew(struct store_txn *t)
+{
+	if (t->active)
+		mdb_txn_reset(t->txn);
+	int r = from_lmdb(mdb_txn_renew(t->txn));
+	t->active = r == 0;
+	return r;
+}
+
+void store_read_reset(struct store_txn *t)
+{
+	if (t->active)
+		mdb_txn_reset(t->txn);
+	t->active = false;
+}
+
+void store_read_free(struct store_txn *t)
+{
+	if (!t)
+		return;
+	mdb_txn_abort(t->txn);
+	free(t);
+}
+
+int store_write_begin(struct store *s, struct store_txn **out)
+{
+	struct store_txn *t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->store = s;
+	int r = from_lmdb(mdb_txn_begin(s->env, NULL, 0, &t->txn));
+	if (r < 0) {
+		free(t);
+		return r;
+	}
+	*out = t;
+	return 0;
+}
+
+int store_write_commit(struct store_txn *t)
+{
+	int r = from_lmdb(mdb_txn_commit(t->txn));
+	free(t);
+	return r;
+}
+
+void store_write_abort(struct store_txn *t)
+{
+	mdb_txn_abort(t->txn);
+	free(t);
+}
+
+int store_get(struct store_txn *t, enum store_table table, struct span key, struct span *value)
+{
+	MDB_val k = to_val(key), v;
+	if (key.len == 0 || key.len > STORE_KEY_MAX)
+		return 1;
+	int r = from_lmdb(mdb_get(t->txn, t->store->tables[table], &k, &v));
+	if (r == 0)
+		*value = to_span(v);
+	return r;
+}
+
+static int put(struct store_txn *t, enum store_table table, struct span key, struct span value, unsigned flags)
+{
+	MDB_val k = to_val(key), v = to_val(value);
+	if (key.len == 0 || key.len > STORE_KEY_MAX)
+		return -EINVAL;
+	int r = mdb_put(t->txn, t->store->tables[table], &k, &v, flags);
+	if (r == MDB_KEYEXIST && flags) /* not larger than every key after all */
+		r = mdb_put(t->txn, t->store->tables[table], &k, &v, 0);
+	return from_lmdb(r);
+}
+
+int store_put(struct store_txn *t, enum store_table table, struct span key, struct span value)
+{
+	return put(t, table, key, value, 0);
+}
+
+int store_append(struct store_txn *t, enum store_table table, struct span key, struct span value)
+{
+	return put(t, table, key, value, MDB_APPEND);
+}
+
+int store_delete(struct store_txn *t, enum store_table table, struct span key)
+{
+	MDB_val k = to_val(key);
+	if (key.len == 0 || key.len > STORE_KEY_MAX)
+		return 1;
+	return from_lmdb(mdb_del(t->txn, t->store->tables[table], &k, NULL));
+}
+
+int store_cursor_new(struct store_txn *t, enum store_table table, struct store_cursor **out)
+{
+	struct store_cursor *c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->txn = t;
+	int r = from_lmdb(mdb_cursor_open(t->txn, t->store->tables[table], &c->cursor));
+	if (r < 0) {
+		free(c);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+void store_cursor_free(struct store_cursor *c)
+{
+	if (!c)
+		return;
+	mdb_cursor_close(c->cursor);
+	free(c);
+}
+
+static int move(struct store_cursor *c, MDB_val k, MDB_cursor_op op, struct span *key, struct span *value)
+{
+	MDB_val v;
+	int r = from_lmdb(mdb_cursor_get(c->cursor, &k, &v, op));
+	c->deleted = false;
+	if (r == 0) {
+		*key = to_span(k);
+		*value = to_span(v);
+	}
+	return r;
+}
+
+int store_seek(struct store_cursor *c, struct span at_or_after, struct span *key, struct span *value)
+{
+	if (at_or_after.len == 0)
+		return store_first(c, key, value);
+	return move(c, to_val(at_or_after), MDB_SET_RANGE, key, value);
+}
+
+int store_first(struct store_cursor *c, struct span *key, struct span *value)
+{
+	return move(c, (MDB_val){0}, MDB_FIRST, key, value);
+}
+
+int store_next(struct store_cursor *c, struct span *key, struct span *value)
+{
+	if (c->deleted) {
+		int r = move(c, (MDB_val){0}, MDB_GET_CURRENT, key, value);
+		return r == -EINVAL ? 1 : r; /* the last record was deleted */
+	}
+	return move(c, (MDB_val){0}, MDB_NEXT, key, value);
+}
+
+int store_last(struct store_cursor *c, struct span *key, struct span *value)
+{
+	return move(c, (MDB_val){0}, MDB_LAST, key, value);
+}
+
+int store_cursor_delete(struct store_cursor *c)
+{
+	int r = from_lmdb(mdb_cursor_del(c->cursor, 0));
+	c->deleted = r == 0;
+	return r;
+}
+
+int store_count(struct store_txn *t, enum store_table table, uint64_t *n)
+{
+	MDB_stat stat;
+	int r = from_lmdb(mdb_stat(t->txn, t->store->tables[table], &stat));
+	if (r == 0)
+		*n = stat.ms_entries;
+	return r;
+}
+
+void store_size(struct store *s, struct store_size *out)
+{
+	MDB_envinfo info;
+	*out = (struct store_size){.map_bytes = s->map_bytes};
+	if (mdb_env_info(s->env, &info) == 0)
+		out->used_bytes = (info.me_last_pgno + 1) * s->page_bytes;
+}
+
+int store_clear_stale_readers(struct store *s)
+{
+	int n_dead;
+	return from_lmdb(mdb_reader_check(s->env, &n_dead));
+}
+
+int store_copy(struct store *s, const char *to)
+{
+	if (mkdir(to, 0750) < 0 && errno != EEXIST)
+		return -errno;
+	return from_lmdb(mdb_env_copy2(s->env, to, 0));
+}
