@@ -41,7 +41,7 @@ static inline uint64_t rng_u64(struct rng *r)
 /* Uniform in [0, n); n must not be 0 (Lemire 2019, without the rejection step: bias below n / 2^64). */
 static inline uint64_t rng_below(struct rng *r, uint64_t n)
 {
-	return (uint64_t)(((unsigned __int128)rng_u64(r) * n) >> 64);
+	return (uint64_t)((__extension__(unsigned __int128)rng_u64(r) * n) >> 64);
 }
 
 /* Uniform in [0, 1), 53 bits. */

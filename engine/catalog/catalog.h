@@ -41,8 +41,9 @@ struct catalog_postings {
 /* What is shown of an article: immutable, freed with its segment. */
 struct catalog_card {
 	struct span id;   /* the publisher's */
-	struct span json; /* the article object of the contract, complete */
-	struct span title;
+	struct span json;  /* the article object of the contract, complete */
+	struct span brief; /* a JSON object of id, title, url, source, published_at: for a story's other reports */
+	struct span title; /* normalised, for the q= filter */
 };
 
 struct catalog_segment {
@@ -168,6 +169,8 @@ void catalog_counters_encode(struct catalog *c, uint32_t article, struct buf *ou
 int catalog_counters_decode(struct catalog *c, uint32_t article, struct span bytes) __attribute__((warn_unused_result));
 /* An article whose counters changed since it was last taken; 0 when none. */
 uint32_t catalog_take_dirty(struct catalog *c);
+/* It could not be saved after all. */
+void catalog_mark_dirty(struct catalog *c, uint32_t article);
 
 /* Moves to now: when a new minute has begun, recomputes decayed counters and shared columns and publishes a new view,
  * and drops segments with nothing left. Articles that expired are reported through `expired` (may be NULL), once. */

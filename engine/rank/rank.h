@@ -94,7 +94,9 @@ struct rank_request {
 
 struct rank_item {
 	uint32_t article, story;
-	int32_t score; /* RANK_RANKED: RANK_ONE to the unit; LATEST: seconds since 2020; TRENDING: as rank_shared's scale */
+	/* RANKED: RANK_ONE to the unit. LATEST: seconds since 2020. TRENDING: log2(1 + clicks), linear between powers of two,
+	 * RANK_ONE to the unit. */
+	int32_t score;
 	int64_t published_ms;
 	const struct catalog_segment *segment;
 	uint32_t slot;
@@ -108,8 +110,9 @@ int rank_scratch_new(struct rank_scratch **out) __attribute__((warn_unused_resul
 void rank_scratch_free(struct rank_scratch *s);
 
 /* The best n (at most LIMIT_FEED_DEPTH) distinct stories over every live article the filters allow, best first; of each
- * story its best report. Writes *n_out and, when n_eligible is not NULL, how many articles passed the filters. Equal
- * to rank_pool_naive on any input. Returns 0 or -ENOMEM. */
+ * story its best report. Writes *n_out and, when n_eligible is not NULL, how many articles passed the filters (which
+ * costs as much again: every slot's times must be looked at). Equal to rank_pool_naive on any input. Returns 0 or
+ * -ENOMEM. */
 int rank_pool(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request, size_t n,
               struct rank_item *out, size_t *n_out, uint64_t *n_eligible) __attribute__((warn_unused_result));
 /* The same by a full scan of every slot that computes each term from the definition: for tests. */
@@ -137,7 +140,10 @@ int rank_score(struct rank_scratch *s, const struct catalog *c, const struct ran
  * before (for caps' windows and similarity; the last ones count). Greedy maximal marginal relevance (Carbonell and
  * Goldstein 1998) over the integer scores scaled to the pool's range, caps as hard limits relaxed lowest priority
  * first when nothing else is left; a cap is void for a dimension the request filters on. taken[n_pool] marks items
- * used; order_out[k] is the pool index at place k. */
+ * used; order_out[k] is the pool index at place k. n_pool is at most LIMIT_FEED_DEPTH. Items of the pool without a
+ * segment (no longer live) are passed over; items before without one are like nothing and count for no cap. The result
+ * is the same wherever pages are cut, as long as `before` has the last 10 items or the longest cap window less one,
+ * whichever is more. Returns 0 or -ENOMEM. */
 int rank_diversify(struct rank_scratch *s, const struct model *model, const struct rank_request *request,
                    const struct rank_item *pool, size_t n_pool, bool *taken, const struct rank_item *before,
                    size_t n_before, size_t n, uint16_t *order_out, size_t *n_out) __attribute__((warn_unused_result));
@@ -155,7 +161,9 @@ struct rank_reason {
 	int32_t contribution; /* RANK_ONE to the unit; all rows of an item sum to its score */
 };
 enum { RANK_REASONS_MAX = N_FEATURES + 4 * LIMIT_VECTOR };
-/* Largest absolute contribution first. Returns the number of rows written. */
+/* Largest absolute contribution first. item->score must come from rank_pool or rank_score for this request: should a
+ * counter or the minute have moved since, the difference is in the row of the most lively shared feature, so that the
+ * rows still sum to item->score. Returns the number of rows written; 0 when the item is not live. */
 size_t rank_explain(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
                     const struct rank_item *item, struct rank_reason out[RANK_REASONS_MAX]);
 

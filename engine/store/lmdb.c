@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 const char *const store_table_names[N_TABLES] = {
-	"meta", "articles", "bodies", "article_ids", "topics", "topic_ids", "users", "profiles",
+	"meta", "articles", "bodies", "article_ids", "topics", "topic_ids", "users", "user_ids", "profiles",
 	"histories", "bases", "events", "event_ids", "slates", "editions", "counters"};
 
 struct store {

@@ -414,8 +414,9 @@ void slate_record_encode(struct buf *b, const struct slate_record *r)
 	put_varint(b, r->n_pool);
 	int64_t last = INT32_MAX;
 	for (size_t i = 0; i < r->n_pool; i++) {
+		int64_t drop = last - r->pool[i].score;
 		put_varint(b, r->pool[i].article);
-		put_varint(b, (uint64_t)(last - r->pool[i].score));
+		put_varint(b, (uint64_t)drop << 1 ^ (uint64_t)(drop >> 63)); /* zigzag: nearly always falls */
 		last = r->pool[i].score;
 	}
 }
@@ -456,10 +457,12 @@ int slate_record_decode(struct arena *arena, struct span bytes, struct slate_rec
 	int64_t last = INT32_MAX;
 	for (size_t i = 0; i < r.n_pool; i++) {
 		pool[i].article = (uint32_t)get_varint(&b);
-		uint64_t drop = get_varint(&b);
-		if (b.failed || drop > UINT32_MAX || last - (int64_t)drop < INT32_MIN)
+		uint64_t zigzag = get_varint(&b);
+		int64_t drop = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
+		if (b.failed || drop > UINT32_MAX || drop < -(int64_t)UINT32_MAX || last - drop < INT32_MIN ||
+		    last - drop > INT32_MAX)
 			return 1;
-		last -= (int64_t)drop;
+		last -= drop;
 		pool[i].score = (int32_t)last;
 	}
 	if (!bytes_done(&b))

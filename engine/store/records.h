@@ -109,7 +109,7 @@ struct slate_item {
 };
 struct slate_pool_item {
 	uint32_t article;
-	int32_t score; /* never rises along the pool */
+	int32_t score;
 };
 struct slate_record {
 	uint64_t user; /* 0: a reader with no record */

@@ -1,0 +1,225 @@
+/* What a handler sees of its request. Spans point into the connection's input, which does not move or change while an
+ * exchange is going on, or into the exchange's arena. */
+#include "api/http/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { MAX_QUERY = 64, MAX_REQUEST_ID_BYTES = 64 };
+
+struct arena *http_arena(struct http_exchange *x) { return &x->conn->arena; }
+void *http_worker_data(struct http_exchange *x) { return x->conn->w->data; }
+unsigned http_worker(struct http_exchange *x) { return x->conn->w->index; }
+enum http_method http_method(struct http_exchange *x) { return (enum http_method)x->parser.method; }
+struct span http_body(struct http_exchange *x) { return x->body; }
+struct span http_request_id(struct http_exchange *x) { return x->request_id; }
+struct span http_peer(struct http_exchange *x) { return span_of(x->conn->peer); }
+int64_t http_now_ms(struct http_exchange *x) { return x->now_ms; }
+void http_set(struct http_exchange *x, void *p) { x->user = p; }
+void *http_get(struct http_exchange *x) { return x->user; }
+size_t http_query_count(struct http_exchange *x) { return x->n_query; }
+
+struct span http_path(struct http_exchange *x)
+{
+	return x->head_ok ? (struct span){x->head + x->parser.path, x->parser.path_len} : (struct span){NULL, 0};
+}
+
+struct span http_param(struct http_exchange *x, const char *name)
+{
+	for (unsigned i = 0; x->match.route && i < x->match.n_params; i++)
+		if (span_equal_cstr(x->match.names[i], name))
+			return x->match.values[i];
+	return (struct span){NULL, 0};
+}
+
+bool http_query(struct http_exchange *x, const char *name, struct span *out)
+{
+	for (size_t i = 0; i < x->n_query; i++)
+		if (span_equal_cstr(x->query[i].name, name)) {
+			*out = x->query[i].value;
+			return true;
+		}
+	return false;
+}
+
+bool http_query_at(struct http_exchange *x, size_t i, struct span *name, struct span *value)
+{
+	if (i >= x->n_query)
+		return false;
+	*name = x->query[i].name;
+	*value = x->query[i].value;
+	return true;
+}
+
+struct span http_header(struct http_exchange *x, const char *lower_case_name)
+{
+	size_t len = strlen(lower_case_name);
+	for (uint32_t i = 0; x->head_ok && i < x->parser.n_fields; i++) {
+		const struct http_field *f = &x->parser.fields[i];
+		if (f->name_len == len && http_equal_nocase((struct span){x->head + f->name, len}, lower_case_name))
+			return (struct span){x->head + f->value, f->value_len};
+	}
+	return (struct span){NULL, 0};
+}
+
+void exchange_reset(struct http_exchange *x)
+{
+	http_parser_reset(&x->parser, x->conn->w->server->config.max_header_bytes);
+	x->head = NULL;
+	x->body = (struct span){NULL, 0};
+	x->match.route = NULL;
+	x->match.n_params = 0;
+	x->query = NULL;
+	x->n_query = 0;
+	x->request_id = (struct span){NULL, 0};
+	x->start_us = 0;
+	x->user = NULL;
+	x->suspended = x->replied = x->compressible = x->has_etag = x->head_ok = x->close = x->linger = false;
+	x->status = 0;
+	x->content_type = NULL;
+	x->reply_body = (struct span){NULL, 0};
+	buf_clear(&x->fields);
+}
+
+void exchange_take_request_id(struct http_exchange *x)
+{
+	struct span id = http_header(x, "x-request-id");
+	bool fit = id.len > 0 && id.len <= MAX_REQUEST_ID_BYTES;
+	for (size_t i = 0; fit && i < id.len; i++)
+		fit = id.data[i] > ' ' && id.data[i] < 0x7f;
+	if (!fit) {
+		static const char digits[] = "0123456789abcdef";
+		uint64_t r = rng_u64(&x->conn->w->rng);
+		for (int i = 0; i < 16; i++, r >>= 4)
+			x->request_id_bytes[i] = digits[r & 15];
+		id = (struct span){x->request_id_bytes, 16};
+	}
+	x->request_id = id;
+}
+
+static int decode(struct arena *a, struct span in, struct span *out)
+{
+	if (in.len == 0 || (!memchr(in.data, '%', in.len) && !memchr(in.data, '+', in.len))) {
+		*out = in; /* a target is ASCII */
+		return 0;
+	}
+	char *p = arena_alloc(a, in.len);
+	if (!p)
+		return -ENOMEM;
+	size_t len;
+	if (http_percent_decode(in, true, p, &len) != 0)
+		return 1;
+	*out = (struct span){p, len};
+	return 0;
+}
+
+static int add_pair(struct http_exchange *x, struct span pair)
+{
+	const char *equals = memchr(pair.data, '=', pair.len);
+	size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
+	struct http_query q;
+	int rc = decode(&x->conn->arena, (struct span){pair.data, name_len}, &q.name);
+	if (rc != 0)
+		return rc;
+	rc = decode(&x->conn->arena,
+	            equals ? (struct span){equals + 1, pair.len - name_len - 1} : (struct span){pair.data, 0}, &q.value);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < x->n_query; i++)
+		if (span_equal(x->query[i].name, q.name))
+			return 1;
+	if (x->n_query == MAX_QUERY)
+		return 1;
+	x->query[x->n_query++] = q;
+	return 0;
+}
+
+int exchange_parse_query(struct http_exchange *x)
+{
+	const char *at = x->head + x->parser.query, *end = at + x->parser.query_len;
+	if (at == end)
+		return 0;
+	size_t n = 1;
+	for (const char *p = at; p < end; p++)
+		n += *p == '&';
+	x->query = arena_alloc(&x->conn->arena, (n < MAX_QUERY ? n : MAX_QUERY) * sizeof(*x->query));
+	if (!x->query)
+		return -ENOMEM;
+	while (at < end) {
+		const char *amp = memchr(at, '&', (size_t)(end - at));
+		const char *stop = amp ? amp : end;
+		if (stop > at) { /* "a=1&&b=2" has no pair between the two */
+			int rc = add_pair(x, (struct span){at, (size_t)(stop - at)});
+			if (rc != 0)
+				return rc;
+		}
+		at = stop + 1;
+	}
+	return 0;
+}
+
+size_t exchange_body_limit(const struct http_exchange *x)
+{
+	size_t own = x->match.route->max_body_bytes;
+	return own ? own : x->conn->w->server->config.max_body_bytes;
+}
+
+bool exchange_answer_early(struct http_exchange *x)
+{
+	struct conn *c = x->conn;
+	struct http_server *s = c->w->server;
+	struct span path = http_path(x);
+	int found;
+	if (path.len == 1 && path.data[0] == '*') {
+		x->match.allow = (1u << ROUTER_N_METHODS) - 1;
+		found = ROUTER_NO_METHOD;
+	} else {
+		found = router_match(s->router, http_method(x), path, &c->arena, &x->match);
+	}
+	if (found == ROUTER_NO_METHOD) {
+		struct span allow = router_allow(x->match.allow, &c->arena);
+		http_reply_header(x, "Allow", allow);
+		if (http_method(x) == HTTP_OPTIONS)
+			http_reply(x, 204, NULL, (struct span){NULL, 0});
+		else
+			http_reply_problem(x, 405, "method_not_allowed", "The path does not take this method", NULL, 0);
+		return true;
+	}
+	if (found == ROUTER_NO_PATH) {
+		http_reply_problem(x, 404, "no_such_path", "There is nothing at this path", NULL, 0);
+		return true;
+	}
+	int query = found == ROUTER_FOUND ? exchange_parse_query(x) : 0;
+	if (found < 0 || query < 0) {
+		http_reply_problem(x, 503, "out_of_memory", "There is no memory for the request", NULL, 0);
+		return true;
+	}
+	if (found == ROUTER_MALFORMED || query > 0) {
+		atomic_fetch_add(&s->bad_requests, 1);
+		http_reply_problem(x, 400, found ? "malformed_path" : "malformed_query",
+		                   found ? "The path is not percent-encoded UTF-8"
+		                         : "The query is not percent-encoded UTF-8, or has too many or equal names",
+		                   NULL, 0);
+		return true;
+	}
+	if (x->parser.content_length > exchange_body_limit(x)) {
+		atomic_fetch_add(&s->bad_requests, 1);
+		http_reply_problem(x, 413, "body_too_large", "The body is too large", NULL, 0);
+		return true;
+	}
+	struct span coding = http_header(x, "content-encoding");
+	if (coding.len && !http_equal_nocase(coding, "gzip") && !http_equal_nocase(coding, "x-gzip") &&
+	    !http_equal_nocase(coding, "identity")) {
+		atomic_fetch_add(&s->bad_requests, 1);
+		http_reply_header(x, "Accept-Encoding", SPAN("gzip"));
+		http_reply_problem(x, 415, "unknown_content_coding", "The only content coding known here is gzip", NULL, 0);
+		return true;
+	}
+	const struct http_config *config = &s->config;
+	if (config->hooks.authorize && !config->hooks.authorize(config->ctx, x, x->match.route)) {
+		if (!x->replied)
+			http_reply_problem(x, 403, "forbidden", NULL, NULL, 0);
+		return true;
+	}
+	return false;
+}

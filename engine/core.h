@@ -1,0 +1,264 @@
+/* What the engine's own files share; nobody outside engine/*.c includes this.
+ *
+ * Memory is published, never locked: readers (workers) follow atomically published pointers inside the epoch; the writer
+ * thread alone changes things. A batch works on copies and on the store's transaction; what it changed becomes
+ * visible after the commit, all at once for a reader, before anyone is told. */
+#ifndef MYNEWS_ENGINE_CORE_H
+#define MYNEWS_ENGINE_CORE_H
+
+#include <stdatomic.h>
+
+#include "engine/base/epoch.h"
+#include "engine/base/map.h"
+#include "engine/catalog/catalog.h"
+#include "engine/catalog/stories.h"
+#include "engine/engine.h"
+#include "engine/rank/rank.h"
+#include "engine/store/codec.h"
+#include "engine/store/records.h"
+#include "engine/store/writer.h"
+#include "engine/text/text.h"
+
+/* ---- topics: names and numbers (topics.c) ---- */
+
+struct topics;
+int topics_new(struct topics **out, struct epoch *e) __attribute__((warn_unused_result));
+void topics_free(struct topics *t);
+/* Startup: every stored topic. */
+int topics_load(struct topics *t, struct store_txn *txn) __attribute__((warn_unused_result));
+/* The number of a normalised, namespaced name; 0 when unknown. Any thread inside the epoch. */
+uint32_t topics_find(const struct topics *t, struct span name);
+/* The name of a number; empty when unknown. Lives as long as the process. Any thread. */
+struct span topics_name(const struct topics *t, uint32_t topic);
+/* Writer: finds or makes. Returns 0 or negative errno. What a batch made is forgotten by topics_abandon. */
+int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, uint32_t *out)
+	__attribute__((warn_unused_result));
+void topics_commit(struct topics *t);
+void topics_abandon(struct topics *t);
+uint64_t topics_count(const struct topics *t);
+uint64_t topics_bytes(const struct topics *t);
+/* The namespace "topic:" etc. names; 0 when none is at the front. */
+enum topic_namespace topics_namespace(struct span name);
+
+/* ---- readers: the hot cache (readers.c) ---- */
+
+/* Everything about one reader; immutable once published. */
+struct reader {
+	uint64_t user;
+	uint64_t chain_head, through;
+	struct profile profile;
+	struct history history;
+	struct user_record settings; /* spans point into settings_bytes */
+	struct span id;              /* points into settings_bytes */
+	size_t n_settings_bytes;
+	uint8_t settings_bytes[2048]; /* the stored record, then the id */
+};
+
+struct hot {
+	struct reader *_Atomic reader; /* NULL: being created or erased */
+	struct reader *pending;        /* this batch's working copy; writer only from here on */
+	uint64_t key, user;
+	bool dirty, created_in_batch;
+	unsigned dirty_round; /* the checkpoint round it became dirty in */
+	struct hot *newer, *older; /* by use */
+	struct hot *next_pending;
+};
+
+struct readers;
+int readers_new(struct readers **out, struct epoch *e, const struct profile_config *config, unsigned n_max)
+	__attribute__((warn_unused_result));
+void readers_free(struct readers *r);
+
+/* Workers: the reader as every acknowledged write left it. `scratch` is filled and returned when the reader is not hot;
+ * renews `txn` if it has to look there. *out is NULL when nothing is known (or being erased). */
+int readers_get(const struct readers *r, struct store_txn *txn, struct span id, struct reader *scratch,
+                const struct reader **out) __attribute__((warn_unused_result));
+
+/* Writer, in a transaction: the batch's working copy, made when there is none. Returns 0; 1 unknown (and !create); 2 being
+ * erased; negative errno. */
+struct numbers;
+int readers_open(struct readers *r, struct store_txn *txn, struct span id, bool create, struct numbers *numbers,
+                 int64_t now_ms, struct hot **out) __attribute__((warn_unused_result));
+int readers_open_number(struct readers *r, struct store_txn *txn, uint64_t user, struct hot **out)
+	__attribute__((warn_unused_result));
+/* Stores changed settings and takes them into the working copy. Returns 0 or negative errno. */
+int readers_put_settings(struct readers *r, struct store_txn *txn, struct hot *hot, const struct user_record *settings)
+	__attribute__((warn_unused_result));
+/* Folds one log record into a reader. Pure. */
+void readers_fold(const struct profile_config *config, struct reader *reader, const struct log_record *record);
+/* Folds the whole retained chain again over the base, into the working copy. */
+int readers_refold(struct readers *r, struct store_txn *txn, struct hot *hot) __attribute__((warn_unused_result));
+/* End of batch: publish every working copy, or forget them. */
+void readers_commit(struct readers *r);
+void readers_abandon(struct readers *r);
+/* Erased: nothing is hot any more. */
+void readers_forget(struct readers *r, uint64_t user);
+/* Checkpoint: a round takes the readers that are dirty when it begins; each step writes out up to n of them, *n_left
+ * says how many remain. readers_clean after the commit (or its failure) ends the step. */
+void readers_begin_round(struct readers *r);
+int readers_checkpoint(struct readers *r, struct store_txn *txn, size_t n, size_t *n_left)
+	__attribute__((warn_unused_result));
+void readers_clean(struct readers *r, bool committed);
+void readers_evict(struct readers *r);
+void readers_stats(const struct readers *r, uint64_t *n_hot, uint64_t *n_dirty, uint64_t *bytes);
+int reader_load(struct store_txn *txn, struct span id, struct reader *out) __attribute__((warn_unused_result));
+/* Reads a reader's base (what stood before the retained log) into profile and history, empty when there is none. */
+int reader_load_base(struct store_txn *txn, uint64_t user, struct profile *p, struct history *h)
+	__attribute__((warn_unused_result));
+
+enum { PART_PROFILE, PART_READS, PART_SHOWN };
+struct span key_user_part(uint8_t out[9], uint64_t user, uint8_t part);
+/* Writes a profile and history under a table's part keys (profiles, histories or bases). */
+int reader_store_base(struct store_txn *txn, uint64_t user, const struct profile *p, const struct history *h)
+	__attribute__((warn_unused_result));
+
+/* ---- numbers that only grow, kept in meta ---- */
+
+struct numbers {
+	uint64_t sequence;
+	uint64_t next_user;
+	uint32_t next_article;
+};
+
+/* ---- published lists ---- */
+
+struct edition_entry {
+	struct span key;
+	struct edition_record record;
+	uint8_t language_numbers[LIMIT_EDITION_LIST];
+};
+struct edition_list { /* immutable */
+	size_t n;
+	struct arena arena;
+	struct edition_entry *entries; /* [n] by key */
+};
+struct pin_entry {
+	struct span article_id;
+	struct pin_record record;
+};
+struct pin_list { /* immutable */
+	size_t n;
+	struct arena arena;
+	struct pin_entry *entries;
+};
+
+struct count_change {
+	uint32_t article;
+	int64_t at_ms;
+	enum catalog_counter counter;
+	int delta;
+};
+
+struct engine {
+	struct engine_config config;
+	char dir[4096];
+	int lock_fd;
+	struct store *store;
+	struct writer *writer;
+	struct epoch *epoch;
+	struct topics *topics;
+	struct readers *readers;
+	struct catalog *catalog;
+	struct stories *stories;
+	struct text_df *df;
+	struct rank_models models;
+	struct profile_config profile_config;
+	uint8_t secret[32]; /* authenticates cursors */
+	struct edition_list *_Atomic editions;
+	struct pin_list *_Atomic pins;
+	_Atomic uint64_t sequence; /* published */
+	_Atomic uint64_t checkpoint_sequence;
+	_Atomic int64_t now_ms; /* as of the last tick */
+	_Atomic uint64_t n_slates_dropped, n_feeds, n_users;
+	_Atomic uint64_t stat_readers, stat_dirty, stat_readers_bytes, stat_topics, stat_topics_bytes, stat_stories_bytes;
+	_Atomic uint64_t stat_articles, stat_stories, stat_segments, stat_catalog_bytes;
+	_Atomic bool nearly_full;
+	_Atomic unsigned n_workers;
+	_Atomic uint64_t last_feed;
+
+	/* The writer's own. */
+	struct numbers numbers, numbers_before; /* now; at the start of the batch */
+	struct arena batch_arena;
+	struct buf record;
+	bool stories_changed; /* by this batch: an abandon rebuilds the index */
+	uint64_t round_sequence; /* of the checkpoint round under way; 0 none */
+	int64_t last_checkpoint_ms, last_sweep_ms;
+	struct erase_task *erasing;
+};
+
+struct engine_worker {
+	struct engine *engine;
+	int reader_slot;
+	unsigned number;
+	struct store_txn *txn;
+	struct text *text;
+	struct rank_scratch *scratch;
+	struct reader *reader; /* room for one that is not hot */
+	uint64_t last_feed;
+	struct rank_item *pool; /* [LIMIT_FEED_DEPTH] */
+	bool awake;
+};
+
+/* The engine that an operation's ctx is. */
+static inline struct engine *engine_of(void *ctx)
+{
+	return ctx;
+}
+
+/* An operation that ends by telling the caller. */
+struct caller_op {
+	struct write_op op;
+	engine_done_fn done;
+	void *done_ctx;
+};
+void caller_op_done(struct write_op *op, int status, void *ctx);
+
+/* Meta keys. */
+#define META_KEY_FORMAT "format"
+#define META_KEY_NUMBERS "numbers"
+#define META_KEY_SECRET "secret"
+#define META_KEY_CHECKPOINT "checkpoint"
+#define META_PREFIX_PIN "pin/"
+#define META_PREFIX_ERASE "erase/"
+#define META_PREFIX_TOKEN "token/"      /* SHA-256 -> user and token */
+#define META_PREFIX_USER_TOKEN "tokens/" /* user number, token id -> SHA-256 */
+enum { FORMAT_VERSION = 1 };
+
+/* record.c: appends to the log and the reader's chain, and folds. */
+int engine_log_append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r)
+	__attribute__((warn_unused_result));
+struct span event_id_key(uint8_t out[20], uint32_t day, struct hash128 hash);
+static inline uint32_t day_of(int64_t ms)
+{
+	return (uint32_t)(ms / 86400000);
+}
+
+/* ingest.c: the catalogue's entry of a stored article; false when it is not to be live at all. */
+int engine_publish_record(struct engine *e, uint32_t number, const struct article_record *r)
+	__attribute__((warn_unused_result));
+int stories_put_record(struct engine *e, uint32_t number, const struct article_record *r)
+	__attribute__((warn_unused_result));
+int stories_rebuild(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
+uint64_t edition_bits(const struct edition_list *list, const struct article_record *r, uint32_t source,
+                      uint32_t section);
+/* recover.c */
+int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *problem) __attribute__((warn_unused_result));
+int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
+/* checkpoint.c: one bounded step, in a transaction of its own; *done when a round is complete. */
+int engine_checkpoint_step(struct engine *e, bool *done) __attribute__((warn_unused_result));
+void engine_update_stats(struct engine *e);
+/* erase.c */
+int engine_erase_step(struct engine *e) __attribute__((warn_unused_result));
+void engine_erase_forget(struct engine *e); /* memory only: drops the first task */
+int engine_erase_recover(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
+/* keep.c: drops what is older than the settings keep, a bounded amount a call. */
+int engine_sweep(struct engine *e, int64_t now_ms) __attribute__((warn_unused_result));
+/* editions.c */
+int editions_load(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
+int pins_load(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
+const struct edition_entry *edition_find(const struct edition_list *list, struct span key);
+/* feed.c */
+int slate_key(struct span feed_id, uint64_t *feed) __attribute__((warn_unused_result));
+struct span key_slate(uint8_t out[10], uint64_t feed, uint16_t page);
+
+#endif

@@ -1,0 +1,153 @@
+/* Why a score is what it is: the score's definition written out row by row, from the profile and the columns as they
+ * stand, with no index. It is slow, a few microseconds an article, and it is what the fast ways are held to. */
+#include <math.h>
+
+#include "engine/rank/rank_internal.h"
+
+struct rows {
+	struct rank_reason *out; /* [RANK_REASONS_MAX] */
+	size_t n;
+};
+
+static void add_row(struct rows *rows, enum feature feature, uint32_t topic, int32_t contribution)
+{
+	if (contribution)
+		rows->out[rows->n++] = (struct rank_reason){feature, topic, contribution};
+}
+
+static bool contains(const uint32_t *numbers, size_t n, uint32_t number)
+{
+	for (size_t i = 0; i < n; i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
+static bool contains_language(const uint8_t *languages, size_t n, uint8_t language)
+{
+	for (size_t i = 0; i < n; i++)
+		if (languages[i] == language)
+			return true;
+	return false;
+}
+
+static void add_topic_rows(struct rows *rows, const struct rank_request *q, const struct topic_term *vector, size_t n)
+{
+	int32_t follow = rank_fixed(q->model, FEATURE_FOLLOW, 1);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t topic = vector[i].topic;
+		if (q->reader.profile) {
+			struct profile_interest interest =
+				profile_read_topic(q->profile_config, q->reader.profile, topic, q->now_ms);
+			interest.topic = topic;
+			struct topic_parts parts = rank_topic_parts(q->model, &interest);
+			for (size_t k = 0; k < parts.n; k++)
+				add_row(rows, parts.feature[k], topic, parts.weight[k] * vector[i].weight);
+		}
+		if (contains(q->reader.follows, q->reader.n_follows, topic))
+			add_row(rows, FEATURE_FOLLOW, topic, follow);
+	}
+}
+
+/* One row for the first of the places that the article carries. */
+static void add_place_row(struct rows *rows, const struct rank_request *q, enum feature feature, const uint32_t *places,
+                          size_t n_places, const struct topic_term *vector, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (contains(places, n_places, vector[i].topic)) {
+			add_row(rows, feature, vector[i].topic, rank_fixed(q->model, feature, 1));
+			return;
+		}
+}
+
+static void add_language_row(struct rows *rows, const struct rank_request *q, uint8_t language)
+{
+	bool known = q->reader.n_languages ? contains_language(q->reader.languages, q->reader.n_languages, language)
+	                                   : contains_language(q->edition_languages, q->n_edition_languages, language);
+	if (known)
+		add_row(rows, FEATURE_LANGUAGE, 0, rank_fixed(q->model, FEATURE_LANGUAGE, 1));
+}
+
+static void add_seen_row(struct rows *rows, const struct rank_request *q, uint32_t story)
+{
+	const struct history *h = q->reader.history;
+	for (size_t i = h ? h->n_shown : 0; story && i-- > 0;)
+		if (h->shown[i].story == story) {
+			add_row(rows, FEATURE_SEEN, 0, rank_fixed(q->model, FEATURE_SEEN, log1p(h->shown[i].count)));
+			return;
+		}
+}
+
+size_t rank_rows(const struct rank_request *q, const struct catalog_segment *s, uint32_t slot, int64_t minute_ms,
+                 struct rank_reason out[RANK_REASONS_MAX])
+{
+	struct rows rows = {out, 0};
+	int32_t shared;
+	if (q->order == RANK_LATEST) {
+		add_row(&rows, FEATURE_AGE, 0, rank_latest_score(s->published_ms[slot]));
+		return rows.n;
+	}
+	if (q->order == RANK_TRENDING) {
+		float clicks = atomic_load_explicit(&s->clicks[slot][3], memory_order_relaxed);
+		add_row(&rows, FEATURE_POPULAR_12H, 0, rank_trending_score(clicks));
+		return rows.n;
+	}
+	size_t n;
+	const struct topic_term *vector = catalog_vector(s, slot, &n);
+	add_topic_rows(&rows, q, vector, n);
+	add_place_row(&rows, q, FEATURE_HOME, q->reader.places, q->reader.n_places, vector, n);
+	add_place_row(&rows, q, FEATURE_EDITION, q->edition_places, q->n_edition_places, vector, n);
+	add_language_row(&rows, q, s->language[slot]);
+	add_seen_row(&rows, q, atomic_load_explicit(&s->story[slot], memory_order_relaxed));
+	rows.n += rank_shared_rows(q->model, s, slot, minute_ms, out + rows.n, &shared);
+	return rows.n;
+}
+
+/* A counter or the minute may have moved since the score was taken: what that changed belongs to the shared features,
+ * and the first that the model uses, most lively first, takes it. */
+static size_t settle(const struct rank_request *q, int32_t difference, struct rank_reason *out, size_t n)
+{
+	static const enum feature lively[] = {FEATURE_POPULAR_1H, FEATURE_POPULAR_12H, FEATURE_CTR,  FEATURE_POPULAR_48H,
+	                                      FEATURE_EXPLORE,    FEATURE_FRESH,       FEATURE_AGE, FEATURE_BOOST};
+	size_t k = 0, i = 0;
+	while (k + 1 < sizeof(lively) / sizeof(lively[0]) && q->model->weights[lively[k]] == 0)
+		k++;
+	if (q->order != RANK_RANKED) {
+		i = 0; /* the one row there is */
+	} else {
+		while (i < n && out[i].feature != lively[k])
+			i++;
+	}
+	if (i == n)
+		out[n++] = (struct rank_reason){.feature = lively[k]};
+	out[i].contribution += difference;
+	return n;
+}
+
+/* By absolute contribution, then in the features' order. */
+static int compare_rows(const void *a, const void *b)
+{
+	const struct rank_reason *x = a, *y = b;
+	int64_t size_x = llabs(x->contribution), size_y = llabs(y->contribution);
+	if (size_x != size_y)
+		return size_x > size_y ? -1 : 1;
+	if (x->feature != y->feature)
+		return x->feature < y->feature ? -1 : 1;
+	return (x->topic > y->topic) - (x->topic < y->topic);
+}
+
+size_t rank_explain(struct rank_scratch *scratch, const struct catalog *c, const struct rank_request *request,
+                    const struct rank_item *item, struct rank_reason out[RANK_REASONS_MAX])
+{
+	if (!item->segment)
+		return 0;
+	size_t n = rank_rows(request, item->segment, item->slot, catalog_view(c)->minute_ms, out);
+	uint32_t sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += (uint32_t)out[i].contribution;
+	int32_t difference = (int32_t)((uint32_t)item->score - sum);
+	if (difference)
+		n = settle(request, difference, out, n);
+	qsort(out, n, sizeof(*out), compare_rows);
+	return n;
+}

@@ -1,0 +1,184 @@
+/* The topic dictionary: namespaced names and their numbers.
+ *
+ * A name stands once in memory, in blocks that are never freed while the process runs, so a span of it may be handed
+ * anywhere. Names are found by a 64-bit hash; numbers index two-level tables of pointers that only grow, so readers
+ * need no lock. A number's namespace is in its top bits. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine/core.h"
+
+enum { CHUNK = 4096, N_CHUNKS = 4096 }; /* 16 M topics a namespace */
+
+struct name {
+	uint16_t len;
+	char text[];
+};
+
+struct name_chunk {
+	struct name *_Atomic names[CHUNK];
+};
+
+struct topics {
+	struct map *by_hash; /* hash64 of the name -> number */
+	struct name_chunk *_Atomic chunks[N_TOPIC_NAMESPACES][N_CHUNKS];
+	uint32_t n[N_TOPIC_NAMESPACES], n_committed[N_TOPIC_NAMESPACES]; /* highest number in use */
+	struct arena names;
+	_Atomic uint64_t count, bytes;
+};
+
+static const struct span namespaces[N_TOPIC_NAMESPACES] = {
+	[TOPIC_TAG] = {"topic:", 6},   [TOPIC_SECTION] = {"section:", 8}, [TOPIC_PLACE] = {"place:", 6},
+	[TOPIC_SOURCE] = {"source:", 7}, [TOPIC_AUTHOR] = {"author:", 7},   [TOPIC_TERM] = {"term:", 5}};
+
+enum topic_namespace topics_namespace(struct span name)
+{
+	for (int i = 1; i < N_TOPIC_NAMESPACES; i++)
+		if (span_starts_with(name, namespaces[i]) && name.len > namespaces[i].len)
+			return (enum topic_namespace)i;
+	return 0;
+}
+
+int topics_new(struct topics **out, struct epoch *e)
+{
+	struct topics *t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	int r = map_new(&t->by_hash, e);
+	if (r < 0) {
+		free(t);
+		return r;
+	}
+	*out = t;
+	return 0;
+}
+
+void topics_free(struct topics *t)
+{
+	if (!t)
+		return;
+	for (int ns = 0; ns < N_TOPIC_NAMESPACES; ns++)
+		for (int i = 0; i < N_CHUNKS; i++)
+			free(atomic_load(&t->chunks[ns][i]));
+	map_free(t->by_hash);
+	arena_free(&t->names);
+	free(t);
+}
+
+uint32_t topics_find(const struct topics *t, struct span name)
+{
+	return (uint32_t)map_get(t->by_hash, hash64(name));
+}
+
+struct span topics_name(const struct topics *t, uint32_t topic)
+{
+	uint32_t ns = topic >> TOPIC_NAMESPACE_SHIFT, n = topic & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
+	if (ns == 0 || ns >= N_TOPIC_NAMESPACES || n >= CHUNK * N_CHUNKS)
+		return (struct span){NULL, 0};
+	struct name_chunk *chunk = atomic_load_explicit(&t->chunks[ns][n / CHUNK], memory_order_acquire);
+	struct name *name = chunk ? atomic_load_explicit(&chunk->names[n % CHUNK], memory_order_acquire) : NULL;
+	return name ? (struct span){name->text, name->len} : (struct span){NULL, 0};
+}
+
+static int add(struct topics *t, uint32_t topic, struct span text)
+{
+	uint32_t ns = topic >> TOPIC_NAMESPACE_SHIFT, n = topic & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
+	if (n >= CHUNK * N_CHUNKS)
+		return -ENOSPC;
+	struct name_chunk *chunk = atomic_load_explicit(&t->chunks[ns][n / CHUNK], memory_order_relaxed);
+	if (!chunk) {
+		chunk = calloc(1, sizeof(*chunk));
+		if (!chunk)
+			return -ENOMEM;
+		atomic_store_explicit(&t->chunks[ns][n / CHUNK], chunk, memory_order_release);
+		atomic_fetch_add_explicit(&t->bytes, sizeof(*chunk), memory_order_relaxed);
+	}
+	struct name *name = arena_alloc(&t->names, sizeof(*name) + text.len);
+	if (!name)
+		return -ENOMEM;
+	name->len = (uint16_t)text.len;
+	memcpy(name->text, text.data, text.len);
+	int r = map_put(t->by_hash, hash64(text), topic);
+	if (r < 0)
+		return r;
+	atomic_store_explicit(&chunk->names[n % CHUNK], name, memory_order_release);
+	if (n > t->n[ns])
+		t->n[ns] = n;
+	atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&t->bytes, sizeof(*name) + text.len + 32, memory_order_relaxed);
+	return 0;
+}
+
+int topics_load(struct topics *t, struct store_txn *txn)
+{
+	struct store_cursor *c;
+	struct span key, value;
+	int r = store_cursor_new(txn, TABLE_TOPICS, &c);
+	if (r < 0)
+		return r;
+	for (r = store_first(c, &key, &value); r == 0; r = store_next(c, &key, &value)) {
+		uint32_t topic = key_to_u32(key), ns = topic >> TOPIC_NAMESPACE_SHIFT;
+		if (key.len != 4 || ns == 0 || ns >= N_TOPIC_NAMESPACES || value.len == 0 ||
+		    value.len > LIMIT_TOPIC_BYTES) {
+			r = -EINVAL;
+			break;
+		}
+		r = add(t, topic, value);
+		if (r < 0)
+			break;
+	}
+	store_cursor_free(c);
+	topics_commit(t);
+	return r < 0 ? r : 0;
+}
+
+int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, uint32_t *out)
+{
+	uint32_t topic = topics_find(t, name);
+	if (topic == 0) {
+		enum topic_namespace ns = topics_namespace(name);
+		if (ns == 0 || name.len > LIMIT_TOPIC_BYTES)
+			return -EINVAL;
+		uint8_t key[4];
+		topic = (uint32_t)ns << TOPIC_NAMESPACE_SHIFT | (t->n[ns] + 1);
+		int r = store_put(txn, TABLE_TOPICS, key_u32(key, topic), name);
+		if (r == 0)
+			r = store_put(txn, TABLE_TOPIC_IDS, name, key_u32(key, topic));
+		if (r == 0)
+			r = add(t, topic, name);
+		if (r < 0)
+			return r;
+	}
+	*out = topic;
+	return 0;
+}
+
+void topics_commit(struct topics *t)
+{
+	memcpy(t->n_committed, t->n, sizeof(t->n));
+}
+
+void topics_abandon(struct topics *t)
+{
+	for (uint32_t ns = 1; ns < N_TOPIC_NAMESPACES; ns++) {
+		for (uint32_t n = t->n_committed[ns] + 1; n <= t->n[ns]; n++) {
+			struct span name = topics_name(t, ns << TOPIC_NAMESPACE_SHIFT | n);
+			if (!name.data)
+				continue;
+			map_remove(t->by_hash, hash64(name));
+			atomic_store(&atomic_load(&t->chunks[ns][n / CHUNK])->names[n % CHUNK], NULL);
+			atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
+		}
+		t->n[ns] = t->n_committed[ns];
+	}
+}
+
+uint64_t topics_count(const struct topics *t)
+{
+	return atomic_load_explicit(&t->count, memory_order_relaxed);
+}
+
+uint64_t topics_bytes(const struct topics *t)
+{
+	return atomic_load_explicit(&t->bytes, memory_order_relaxed) + map_bytes(t->by_hash);
+}

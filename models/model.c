@@ -1,0 +1,255 @@
+/* A model file is one JSON object an editor can read; see default.json. Parsing is strict: a name this build does not
+ * know is a mistake the editor should hear of, not a weight silently lost. The first problem found is reported, with a
+ * pointer (RFC 6901) to where it stands. Each kind of model is a file of its own, included here and nowhere else. */
+#include "models/model.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/json.h"
+
+/* Limits of what a file may say; a weight beyond this is a slip of the keyboard. */
+#define WEIGHT_MAX 1000.0
+enum { CAP_WINDOW_MAX = 100 };
+
+struct parser {
+	const char *const *feature_names; /* [n_features] */
+	size_t n_features;
+	struct model *model;
+	struct model_problem *problem;
+};
+
+static int refuse(struct parser *p, const char *pointer, const char *format, ...)
+	__attribute__((format(printf, 3, 4), warn_unused_result));
+
+static int refuse(struct parser *p, const char *pointer, const char *format, ...)
+{
+	va_list args;
+	snprintf(p->problem->pointer, sizeof(p->problem->pointer), "%s", pointer);
+	va_start(args, format);
+	vsnprintf(p->problem->text, sizeof(p->problem->text), format, args);
+	va_end(args);
+	return 1;
+}
+
+/* Appends "/key" with the escapes of RFC 6901; what does not fit is cut. */
+static void pointer_push(char pointer[128], const char *key)
+{
+	size_t n = strlen(pointer);
+	if (n < 126)
+		pointer[n++] = '/';
+	for (; *key && n < 125; key++) {
+		if (*key == '~' || *key == '/') {
+			pointer[n++] = '~';
+			pointer[n++] = *key == '~' ? '0' : '1';
+		} else {
+			pointer[n++] = *key;
+		}
+	}
+	pointer[n] = '\0';
+}
+
+/* Every member of `object` must be one of names[]; `at` is the object's own pointer. */
+static int check_members(struct parser *p, json_t *object, const char *at, const char *const *names, size_t n)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach(object, key, value) {
+		size_t i = 0;
+		while (i < n && strcmp(names[i], key) != 0)
+			i++;
+		if (i == n) {
+			char pointer[128];
+			snprintf(pointer, sizeof(pointer), "%s", at);
+			pointer_push(pointer, key);
+			return refuse(p, pointer, "no such field");
+		}
+	}
+	return 0;
+}
+
+/* A number within [min, max]; comparisons are written so that a NaN fails. */
+static int read_number(struct parser *p, const json_t *value, const char *pointer, double min, double max, double *out)
+{
+	if (!json_is_number(value))
+		return refuse(p, pointer, "must be a number");
+	double number = json_number_value(value);
+	if (!(number >= min && number <= max))
+		return refuse(p, pointer, "must be from %g to %g", min, max);
+	*out = number;
+	return 0;
+}
+
+static int read_integer(struct parser *p, const json_t *value, const char *pointer, int min, int max, int *out)
+{
+	if (!json_is_integer(value) || json_integer_value(value) < min || json_integer_value(value) > max)
+		return refuse(p, pointer, "must be a whole number from %d to %d", min, max);
+	*out = (int)json_integer_value(value);
+	return 0;
+}
+
+/* Names stand in addresses and file names: ASCII letters, digits, '.', '_' and '-'. */
+static int read_name(struct parser *p, const json_t *value, const char *pointer, char out[MODEL_NAME_BYTES + 1])
+{
+	if (!value)
+		return refuse(p, pointer, "is missing");
+	if (!json_is_string(value))
+		return refuse(p, pointer, "must be a string");
+	struct span s = json_span(value);
+	if (s.len == 0 || s.len > MODEL_NAME_BYTES)
+		return refuse(p, pointer, "must have 1 to %d bytes", MODEL_NAME_BYTES);
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.data[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+		      c == '-'))
+			return refuse(p, pointer, "may have letters, digits, '.', '_' and '-' only");
+	}
+	memcpy(out, s.data, s.len);
+	out[s.len] = '\0';
+	return 0;
+}
+
+#include "models/linear.c"
+
+static int parse_cap(struct parser *p, json_t *cap, size_t index)
+{
+	static const char *const members[] = {"of", "most", "window"};
+	static const char *const dimensions[] = {
+		[MODEL_CAP_SOURCE] = "source", [MODEL_CAP_SECTION] = "section", [MODEL_CAP_AUTHOR] = "author"};
+	struct model_cap *out = &p->model->caps[index];
+	char at[128], pointer[160];
+	snprintf(at, sizeof(at), "/diversity/caps/%zu", index);
+	if (!json_is_object(cap))
+		return refuse(p, at, "must be an object");
+	int r = check_members(p, cap, at, members, 3);
+	if (r)
+		return r;
+	const json_t *of = json_object_get(cap, "of");
+	int dimension = 0;
+	while (dimension < 3 && !(json_is_string(of) && span_equal_cstr(json_span(of), dimensions[dimension])))
+		dimension++;
+	snprintf(pointer, sizeof(pointer), "%s/of", at);
+	if (dimension == 3)
+		return refuse(p, pointer, "must be \"source\", \"section\" or \"author\"");
+	out->dimension = dimension;
+	snprintf(pointer, sizeof(pointer), "%s/window", at);
+	r = read_integer(p, json_object_get(cap, "window"), pointer, 2, CAP_WINDOW_MAX, &out->window);
+	if (r)
+		return r;
+	snprintf(pointer, sizeof(pointer), "%s/most", at);
+	return read_integer(p, json_object_get(cap, "most"), pointer, 1, out->window - 1, &out->most);
+}
+
+static int parse_diversity(struct parser *p, json_t *diversity)
+{
+	static const char *const members[] = {"mmr_lambda", "caps"};
+	p->model->mmr_lambda = 1;
+	if (!diversity)
+		return 0;
+	if (!json_is_object(diversity))
+		return refuse(p, "/diversity", "must be an object");
+	int r = check_members(p, diversity, "/diversity", members, 2);
+	if (r)
+		return r;
+	const json_t *lambda = json_object_get(diversity, "mmr_lambda");
+	if (lambda) {
+		r = read_number(p, lambda, "/diversity/mmr_lambda", 0, 1, &p->model->mmr_lambda);
+		if (r)
+			return r;
+	}
+	json_t *caps = json_object_get(diversity, "caps"), *cap;
+	if (!caps)
+		return 0;
+	if (!json_is_array(caps))
+		return refuse(p, "/diversity/caps", "must be an array");
+	if (json_array_size(caps) > MODEL_CAPS_MAX)
+		return refuse(p, "/diversity/caps", "may have at most %d caps", MODEL_CAPS_MAX);
+	size_t i;
+	json_array_foreach(caps, i, cap) {
+		r = parse_cap(p, cap, i);
+		if (r)
+			return r;
+	}
+	p->model->n_caps = json_array_size(caps);
+	return 0;
+}
+
+static int parse_file(struct parser *p, json_t *file)
+{
+	static const char *const members[] = {"name", "version", "kind", "about", "weights", "diversity", "explore"};
+	struct model *m = p->model;
+	if (!json_is_object(file))
+		return refuse(p, "", "must be an object");
+	int r = check_members(p, file, "", members, sizeof(members) / sizeof(members[0]));
+	if (!r)
+		r = read_name(p, json_object_get(file, "name"), "/name", m->name);
+	if (!r)
+		r = read_name(p, json_object_get(file, "version"), "/version", m->version);
+	if (r)
+		return r;
+	const json_t *kind = json_object_get(file, "kind"), *about = json_object_get(file, "about"),
+	             *explore = json_object_get(file, "explore");
+	if (!json_is_string(kind) || !span_equal_cstr(json_span(kind), "linear"))
+		return refuse(p, "/kind", "must be \"linear\"");
+	m->kind = MODEL_LINEAR;
+	if (about && !json_is_string(about))
+		return refuse(p, "/about", "must be a string");
+	r = linear_parse(p, json_object_get(file, "weights"));
+	if (!r)
+		r = parse_diversity(p, json_object_get(file, "diversity"));
+	if (!r && explore)
+		r = read_number(p, explore, "/explore", 0, 1, &m->explore);
+	return r;
+}
+
+int model_parse(struct span json, const char *const *feature_names, size_t n_features, struct model **out,
+                struct model_problem *problem)
+{
+	json_t *file = NULL;
+	struct json_problem syntax;
+	struct model *m = NULL;
+	struct parser p = {feature_names, n_features, NULL, problem};
+	int r = json_parse(json, &file, &syntax);
+	if (r == 1)
+		return refuse(&p, "", "line %zu: %.120s", syntax.line, syntax.text);
+	if (r)
+		return r;
+	if (n_features > MODEL_FEATURES_MAX) {
+		r = refuse(&p, "", "this build has more features than a model can hold");
+		goto out;
+	}
+	m = calloc(1, sizeof(*m));
+	if (!m) {
+		r = -ENOMEM;
+		goto out;
+	}
+	p.model = m;
+	m->n_features = n_features;
+	r = parse_file(&p, file);
+	if (r)
+		goto out;
+	*out = m;
+	m = NULL;
+out:
+	free(m);
+	json_decref(file);
+	return r;
+}
+
+void model_free(struct model *m)
+{
+	free(m);
+}
+
+void model_score(const struct model *m, const float *rows, size_t n_rows, double *out)
+{
+	switch (m->kind) {
+	case MODEL_LINEAR:
+		linear_score(m, rows, n_rows, out);
+		return;
+	}
+}

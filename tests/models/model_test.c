@@ -1,0 +1,174 @@
+/* Model files: what is accepted, what is refused and where the refusal points. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "models/model.h"
+
+static const char *const names[] = {"fresh", "age", "odd/name~"};
+enum { N_NAMES = 3 };
+
+static void test_good(void **state)
+{
+	struct span text = SPAN("{\"name\":\"city.grid-2_b\",\"version\":\"2026-11\",\"kind\":\"linear\",\"about\":\"why\","
+	                        "\"weights\":{\"age\":-0.5,\"fresh\":2},"
+	                        "\"diversity\":{\"mmr_lambda\":0.25,\"caps\":["
+	                        "{\"of\":\"section\",\"most\":4,\"window\":8},{\"of\":\"author\",\"most\":1,\"window\":100}]},"
+	                        "\"explore\":0.05}");
+	struct model *m = NULL;
+	struct model_problem problem;
+	assert_int_equal(model_parse(text, names, N_NAMES, &m, &problem), 0);
+	assert_string_equal(m->name, "city.grid-2_b");
+	assert_string_equal(m->version, "2026-11");
+	assert_int_equal(m->kind, MODEL_LINEAR);
+	assert_int_equal(m->n_features, N_NAMES);
+	assert_true(m->weights[0] == 2 && m->weights[1] == -0.5 && m->weights[2] == 0);
+	assert_true(m->mmr_lambda == 0.25 && m->explore == 0.05);
+	assert_int_equal(m->n_caps, 2);
+	assert_int_equal(m->caps[0].dimension, MODEL_CAP_SECTION);
+	assert_int_equal(m->caps[0].most, 4);
+	assert_int_equal(m->caps[0].window, 8);
+	assert_int_equal(m->caps[1].dimension, MODEL_CAP_AUTHOR);
+	assert_int_equal(m->caps[1].window, 100);
+	model_free(m);
+	model_free(NULL);
+}
+
+static void test_defaults(void **state)
+{
+	struct model *m = NULL;
+	struct model_problem problem;
+	struct span text = SPAN("{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}}");
+	assert_int_equal(model_parse(text, names, N_NAMES, &m, &problem), 0);
+	assert_true(m->mmr_lambda == 1 && m->explore == 0);
+	assert_int_equal(m->n_caps, 0);
+	model_free(m);
+}
+
+#define HEAD "{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}"
+#define LONG64 "0123456789012345678901234567890123456789012345678901234567890123"
+
+static const struct {
+	const char *text, *pointer;
+} bad[] = {
+	{"", ""},
+	{"{", ""},
+	{"[]", ""},
+	{"null", ""},
+	{HEAD "} x", ""},
+	{HEAD ",\"weights\":{}}", ""}, /* the key twice */
+	{HEAD ",\"colour\":1}", "/colour"},
+	{HEAD ",\"a/b~c\":1}", "/a~1b~0c"},
+	{"{\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}}", "/name"},
+	{"{\"name\":1,\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}}", "/name"},
+	{"{\"name\":\"\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}}", "/name"},
+	{"{\"name\":\"a b\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}}", "/name"},
+	{"{\"name\":\"../x\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}}", "/name"},
+	{"{\"name\":\"" LONG64 "4\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}}", "/name"},
+	{"{\"name\":\"a\",\"kind\":\"linear\",\"weights\":{}}", "/version"},
+	{"{\"name\":\"a\",\"version\":1,\"kind\":\"linear\",\"weights\":{}}", "/version"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"weights\":{}}", "/kind"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"gbdt\",\"weights\":{}}", "/kind"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\"}", "/weights"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":[]}", "/weights"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{\"freshness\":1}}", "/weights/freshness"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{\"fresh\":\"1\"}}", "/weights/fresh"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{\"fresh\":null}}", "/weights/fresh"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{\"odd/name~\":true}}", "/weights/odd~1name~0"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{\"fresh\":1000.5}}", "/weights/fresh"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{\"fresh\":-1001}}", "/weights/fresh"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{\"fresh\":1e999}}", ""},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{\"fresh\":NaN}}", ""},
+	{HEAD ",\"about\":3}", "/about"},
+	{HEAD ",\"diversity\":3}", "/diversity"},
+	{HEAD ",\"diversity\":{\"lambda\":1}}", "/diversity/lambda"},
+	{HEAD ",\"diversity\":{\"mmr_lambda\":1.01}}", "/diversity/mmr_lambda"},
+	{HEAD ",\"diversity\":{\"mmr_lambda\":-0.01}}", "/diversity/mmr_lambda"},
+	{HEAD ",\"diversity\":{\"mmr_lambda\":\"1\"}}", "/diversity/mmr_lambda"},
+	{HEAD ",\"diversity\":{\"caps\":{}}}", "/diversity/caps"},
+	{HEAD ",\"diversity\":{\"caps\":[{},{},{},{},{}]}}", "/diversity/caps"},
+	{HEAD ",\"diversity\":{\"caps\":[3]}}", "/diversity/caps/0"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1,\"window\":2},{\"of\":\"topic\",\"most\":1,\"window\":2}]}}",
+	 "/diversity/caps/1/of"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"most\":1,\"window\":2}]}}", "/diversity/caps/0/of"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"window\":2}]}}", "/diversity/caps/0/most"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":0,\"window\":2}]}}", "/diversity/caps/0/most"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":2,\"window\":2}]}}", "/diversity/caps/0/most"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1.0,\"window\":2}]}}", "/diversity/caps/0/most"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1}]}}", "/diversity/caps/0/window"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1,\"window\":1}]}}", "/diversity/caps/0/window"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1,\"window\":101}]}}", "/diversity/caps/0/window"},
+	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1,\"window\":2,\"x\":1}]}}", "/diversity/caps/0/x"},
+	{HEAD ",\"explore\":1.5}", "/explore"},
+	{HEAD ",\"explore\":false}", "/explore"},
+};
+
+static void test_bad(void **state)
+{
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct model *m = NULL;
+		struct model_problem problem = {"unset", ""};
+		int r = model_parse(span_of(bad[i].text), names, N_NAMES, &m, &problem);
+		if (r != 1 || m || strcmp(problem.pointer, bad[i].pointer) != 0 || !problem.text[0])
+			fail_msg("%s: returned %d, pointer \"%s\" for \"%s\", text \"%s\"", bad[i].text, r, problem.pointer,
+			         bad[i].pointer, problem.text);
+	}
+}
+
+/* A key longer than a pointer can hold is cut, not written past the end. */
+static void test_long_key(void **state)
+{
+	char text[800];
+	struct model *m = NULL;
+	struct model_problem problem;
+	snprintf(text, sizeof(text), HEAD ",\"" LONG64 LONG64 "~~~~////" LONG64 "\":1}");
+	assert_int_equal(model_parse(span_of(text), names, N_NAMES, &m, &problem), 1);
+	assert_true(strlen(problem.pointer) < sizeof(problem.pointer));
+	assert_true(strlen(problem.pointer) > 100);
+}
+
+static void test_limits(void **state)
+{
+	struct model *m = NULL;
+	struct model_problem problem;
+	struct span text = SPAN("{\"name\":\"" LONG64 "\",\"version\":\"" LONG64 "\",\"kind\":\"linear\","
+	                        "\"weights\":{\"fresh\":1000,\"age\":-1000},\"explore\":1,"
+	                        "\"diversity\":{\"mmr_lambda\":0,\"caps\":[{\"of\":\"source\",\"most\":99,\"window\":100},"
+	                        "{\"of\":\"source\",\"most\":1,\"window\":2},{\"of\":\"source\",\"most\":1,\"window\":2},"
+	                        "{\"of\":\"source\",\"most\":1,\"window\":2}]}}");
+	assert_int_equal(model_parse(text, names, N_NAMES, &m, &problem), 0);
+	assert_int_equal(strlen(m->name), MODEL_NAME_BYTES);
+	assert_int_equal(m->n_caps, MODEL_CAPS_MAX);
+	model_free(m);
+	const char *many[MODEL_FEATURES_MAX + 1];
+	for (size_t i = 0; i <= MODEL_FEATURES_MAX; i++)
+		many[i] = "f";
+	text = SPAN(HEAD "}");
+	assert_int_equal(model_parse(text, many, MODEL_FEATURES_MAX + 1, &m, &problem), 1);
+	assert_int_equal(model_parse(text, many, MODEL_FEATURES_MAX, &m, &problem), 0);
+	model_free(m);
+}
+
+static void test_score(void **state)
+{
+	struct model m = {.kind = MODEL_LINEAR, .n_features = 3, .weights = {2, -1, 0.5}};
+	const float rows[2][3] = {{1, 2, 4}, {0, 0.5f, -8}};
+	double out[3] = {0, 0, 77};
+	model_score(&m, &rows[0][0], 2, out);
+	assert_true(out[0] == 2 && out[1] == -4.5 && out[2] == 77);
+	model_score(&m, &rows[0][0], 0, out);
+	assert_true(out[0] == 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),     cmocka_unit_test(test_defaults), cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_long_key), cmocka_unit_test(test_limits),   cmocka_unit_test(test_score),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
