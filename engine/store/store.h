@@ -24,6 +24,7 @@ enum store_table {
 	TABLE_TOPICS,      /* topic number -> namespaced name */
 	TABLE_TOPIC_IDS,   /* namespaced name -> topic number */
 	TABLE_USERS,       /* user id -> number and settings */
+	TABLE_USER_IDS,     /* user number -> user id */
 	TABLE_PROFILES,    /* user number -> profile, chain head, sequence it holds through */
 	TABLE_HISTORIES,   /* user number, part -> history */
 	TABLE_BASES,       /* user number -> what stood before the retained log */
