@@ -1,32 +1,27 @@
-/* Editions: a city's grid. */
-#include <errno.h>
-
-#include "api/api.h"
+/* /v1/editions: a city's grid. */
 #include "api/formats/settings_json.h"
+#include "api/routes.h"
 
-static bool edition_key(struct http_exchange *x, struct span *out)
+struct edition_write {
+	struct edition edition;
+	enum edition_outcome outcome;
+};
+
+/* All of them, in force now. false: it has replied. */
+static bool load(struct http_exchange *x, const struct edition **out, size_t *n)
 {
-	*out = http_param(x, "key");
-	const char *bad = decode_check_text(TEXT_NAME, LIMIT_ID_BYTES, *out);
-	if (bad)
-		api_bad_field(x, 400, "bad_id", "/key", bad);
-	return !bad;
+	int r = engine_editions_get(api_engine(x), http_arena(x), out, n);
+	if (r < 0)
+		api_reply_errno(x, r);
+	return r == 0;
 }
 
-static void not_found(struct http_exchange *x)
-{
-	api_problem(x, 404, "edition_not_found", "no edition has this key");
-}
-
-void v1_editions_get(struct http_exchange *x, void *ctx)
+void v1_editions_list(struct http_exchange *x, void *ctx)
 {
 	const struct edition *editions;
 	size_t n;
-	int r = engine_editions_get(api_worker_of(x)->engine, http_arena(x), &editions, &n);
-	if (r < 0) {
-		api_failed(x, r);
+	if (!load(x, &editions, &n))
 		return;
-	}
 	struct buf *b = api_out(x);
 	buf_put_cstr(b, "{\"editions\":[");
 	for (size_t i = 0; i < n; i++) {
@@ -35,87 +30,83 @@ void v1_editions_get(struct http_exchange *x, void *ctx)
 		edition_json_encode(b, &editions[i]);
 	}
 	buf_put_cstr(b, "]}");
-	api_reply(x, 200);
+	api_reply_json(x, 200, b);
 }
 
-void v1_edition_get(struct http_exchange *x, void *ctx)
+static void reply_edition(struct http_exchange *x, struct span key, unsigned status)
 {
 	const struct edition *editions;
-	struct span key;
 	size_t n;
-	if (!edition_key(x, &key))
+	if (!load(x, &editions, &n))
 		return;
-	int r = engine_editions_get(api_worker_of(x)->engine, http_arena(x), &editions, &n);
-	if (r < 0) {
-		api_failed(x, r);
-		return;
-	}
 	for (size_t i = 0; i < n; i++) {
-		if (span_equal(editions[i].key, key)) {
-			edition_json_encode(api_out(x), &editions[i]);
-			api_reply(x, 200);
-			return;
-		}
+		if (!span_equal(editions[i].key, key))
+			continue;
+		struct buf *b = api_out(x);
+		edition_json_encode(b, &editions[i]);
+		api_reply_json(x, status, b);
+		return;
 	}
-	not_found(x);
+	api_reply_unknown(x, "edition");
 }
 
-struct edition_write {
-	struct write write;
-	struct edition edition;
-	enum edition_outcome outcome;
-};
-
-static void reply_edition(struct http_exchange *x, struct write *write)
+void v1_editions_get(struct http_exchange *x, void *ctx)
 {
-	struct edition_write *w = (struct edition_write *)write;
-	switch (w->outcome) {
+	struct span key;
+	if (api_path_id(x, "key", &key))
+		reply_edition(x, key, 200);
+}
+
+static void finish(struct http_exchange *x, void *state)
+{
+	struct edition_write *s = state;
+	switch (s->outcome) {
 	case EDITION_CREATED:
+		reply_edition(x, s->edition.key, 201);
+		break;
 	case EDITION_UPDATED:
-		edition_json_encode(api_out(x), &w->edition);
-		api_reply(x, w->outcome == EDITION_CREATED ? 201 : 200);
+		reply_edition(x, s->edition.key, 200);
 		break;
 	case EDITION_DELETED:
-		api_no_content(x);
+		api_reply_empty(x);
 		break;
 	case EDITION_NOT_FOUND:
-		not_found(x);
+		api_reply_unknown(x, "edition");
 		break;
 	case EDITION_TOO_MANY:
-		api_problem(x, 409, "too_many_editions", "there are 64 editions already; delete one first");
+		http_reply_problem(x, 409, "too_many_editions", "there are 64 editions already; delete one first", NULL, 0);
 		break;
 	}
 }
 
-void v1_edition_put(struct http_exchange *x, void *ctx)
+void v1_editions_put(struct http_exchange *x, void *ctx)
 {
 	struct decode d = {.arena = http_arena(x)};
-	struct edition_write *w;
+	struct edition_write *s = api_alloc(x, 1, sizeof(*s));
 	struct span key;
 	json_t *body;
-	if (!edition_key(x, &key) || !(w = api_write_new(x, sizeof(*w), reply_edition)) || !api_body_json(x, &body))
+	if (!s || !api_path_id(x, "key", &key) || !(body = api_body(x)))
 		return;
-	edition_json_decode(&d, body, &w->edition);
+	edition_json_decode(&d, body, &s->edition);
 	json_decref(body);
-	if (w->edition.key.len && !span_equal(w->edition.key, key))
+	if (s->edition.key.len && !span_equal(s->edition.key, key))
 		decode_error(&d, "key", -1, "is not the key of the path");
-	if (d.n_errors || d.no_memory) {
-		api_bad_fields(x, 400, &d);
+	if (api_refused(x, &d, 400, "invalid_edition"))
 		return;
-	}
-	w->edition.key = key;
-	api_write_begin(&w->write);
-	api_write_sent(&w->write, engine_edition_put(api_worker_of(x)->engine, http_arena(x), &w->edition, http_now_ms(x),
-	                                             &w->outcome, api_write_done, w));
+	s->edition.key = key;
+	struct api_write *w = api_write_begin(x, finish, s);
+	if (w)
+		api_write_end(w, engine_edition_put(api_engine(x), d.arena, &s->edition, http_now_ms(x), &s->outcome,
+		                                    api_write_done, w));
 }
 
-void v1_edition_delete(struct http_exchange *x, void *ctx)
+void v1_editions_delete(struct http_exchange *x, void *ctx)
 {
-	struct edition_write *w;
-	struct span key;
-	if (!edition_key(x, &key) || !(w = api_write_new(x, sizeof(*w), reply_edition)))
+	struct edition_write *s = api_alloc(x, 1, sizeof(*s));
+	if (!s || !api_path_id(x, "key", &s->edition.key))
 		return;
-	api_write_begin(&w->write);
-	api_write_sent(&w->write, engine_edition_delete(api_worker_of(x)->engine, http_arena(x), key, http_now_ms(x),
-	                                                &w->outcome, api_write_done, w));
+	struct api_write *w = api_write_begin(x, finish, s);
+	if (w)
+		api_write_end(w, engine_edition_delete(api_engine(x), http_arena(x), s->edition.key, http_now_ms(x),
+		                                       &s->outcome, api_write_done, w));
 }

@@ -1,137 +1,158 @@
-/* What operators ask. */
+/* What operators and their machines ask. */
 #include <errno.h>
 
-#include "api/api.h"
-#include "api/formats/decode.h"
+#include "api/embedded.h"
+#include "api/routes.h"
 #include "engine/base/hash.h"
 #include "engine/base/rfc3339.h"
 
-void v1_healthz(struct http_exchange *x, void *ctx)
+void v1_ops_healthz(struct http_exchange *x, void *ctx)
 {
+	http_reply_header(x, "Cache-Control", SPAN("no-store"));
 	http_reply(x, 200, "application/json", SPAN("{\"status\":\"ok\"}"));
 }
 
-/* Ready: started, not about to stop, and able to take writes. */
-void v1_readyz(struct http_exchange *x, void *ctx)
+/* Ready: not about to stop, and able to take writes. */
+void v1_ops_readyz(struct http_exchange *x, void *ctx)
 {
 	struct api *api = ctx;
 	struct engine_stats stats;
 	engine_stats(api->engine, &stats);
+	http_reply_header(x, "Cache-Control", SPAN("no-store"));
 	if (atomic_load(&api->draining)) {
 		http_reply_header(x, "Retry-After", SPAN("5"));
-		api_problem(x, 503, "stopping", "the server is stopping");
+		http_reply_problem(x, 503, "closing", "the server is closing", NULL, 0);
 	} else if (stats.store_nearly_full) {
-		http_reply_header(x, "Retry-After", SPAN("60"));
-		api_problem(x, 503, "storage_full", "the store is nearly full: raise map_gib, or lower live_days or log_days");
+		http_reply_header(x, "Retry-After", SPAN("30"));
+		http_reply_problem(x, 503, "store_full", "the store is nearly full: raise map_gib, or keep fewer days", NULL, 0);
 	} else {
 		http_reply(x, 200, "application/json", SPAN("{\"status\":\"ready\"}"));
 	}
 }
 
-void v1_metrics(struct http_exchange *x, void *ctx)
-{
-	struct api *api = ctx;
-	metrics_write(api->metrics, api, api_out(x));
-	struct span body = api_keep(x);
-	if (!body.data)
-		return;
-	http_reply_compressible(x);
-	http_reply(x, 200, "text/plain; version=0.0.4; charset=utf-8", body);
-}
-
-void v1_openapi(struct http_exchange *x, void *ctx)
+void v1_ops_openapi(struct http_exchange *x, void *ctx)
 {
 	http_reply_etag(x, hash64(embedded_openapi));
 	http_reply_compressible(x);
 	http_reply(x, 200, "application/json", embedded_openapi);
 }
 
-void v1_stats(struct http_exchange *x, void *ctx)
+static uint64_t uptime_s(const struct api *api, struct http_exchange *x)
+{
+	int64_t ms = http_now_ms(x) - api->started_ms;
+	return ms > 0 ? (uint64_t)ms / 1000 : 0;
+}
+
+void v1_ops_metrics(struct http_exchange *x, void *ctx)
 {
 	struct api *api = ctx;
-	struct engine_stats s;
-	char now[RFC3339_BYTES + 1];
-	engine_stats(api->engine, &s);
-	rfc3339_format(http_now_ms(x), now);
+	struct metrics_gauges g = {.rss_bytes = metrics_rss_bytes(), .uptime_s = uptime_s(api, x),
+	                           .n_limited = atomic_load(&api->n_limited)};
+	engine_stats(api->engine, &g.engine);
+	http_server_counts(api->http, &g.http);
 	struct buf *b = api_out(x);
-	buf_printf(b, "{\"now\":\"%s\"", now);
-#define MEMBER(name) buf_printf(b, ",\"" #name "\":%llu", (unsigned long long)s.name)
-	MEMBER(sequence);
-	MEMBER(n_articles_live);
-	MEMBER(n_stories_live);
-	MEMBER(n_segments);
-	MEMBER(n_users);
-	MEMBER(n_readers_cached);
-	MEMBER(n_readers_dirty);
-	MEMBER(n_topics);
-	MEMBER(catalog_bytes);
-	MEMBER(readers_bytes);
-	MEMBER(topics_bytes);
-	MEMBER(stories_bytes);
-	MEMBER(store_used_bytes);
-	MEMBER(store_map_bytes);
-	MEMBER(queue_elements);
-	MEMBER(queue_capacity);
-	MEMBER(n_commits);
-	MEMBER(n_elements);
-	MEMBER(last_batch_elements);
-	MEMBER(commit_us_total);
-	MEMBER(n_commit_failures);
-	MEMBER(checkpoint_sequence);
-	MEMBER(n_slates_dropped);
-	MEMBER(n_feeds);
-#undef MEMBER
-	buf_printf(b, ",\"store_nearly_full\":%s}", s.store_nearly_full ? "true" : "false");
-	api_reply(x, 200);
+	metrics_write(api->metrics, api_routes, &g, b);
+	struct span body = b->failed ? (struct span){NULL, 0} : arena_copy(http_arena(x), buf_span(b));
+	if (!body.data) {
+		api_reply_errno(x, -ENOMEM);
+		return;
+	}
+	http_reply_compressible(x);
+	http_reply(x, 200, "text/plain; version=0.0.4; charset=utf-8", body);
+}
+
+void v1_ops_stats(struct http_exchange *x, void *ctx)
+{
+	struct api *api = ctx;
+	struct engine_stats e;
+	struct http_counts http;
+	uint64_t n_requests, n_failed;
+	char now[RFC3339_BYTES + 1];
+	engine_stats(api->engine, &e);
+	http_server_counts(api->http, &http);
+	metrics_totals(api->metrics, &n_requests, &n_failed);
+	rfc3339_format(http_now_ms(x), now);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{"uptime_s", uptime_s(api, x)}, {"rss_bytes", metrics_rss_bytes()}, {"requests", n_requests},
+		{"requests_failed", n_failed}, {"connections", http.connections}, {"sequence", e.sequence},
+		{"articles_live", e.n_articles_live}, {"stories_live", e.n_stories_live}, {"segments", e.n_segments},
+		{"users", e.n_users}, {"readers_cached", e.n_readers_cached}, {"readers_dirty", e.n_readers_dirty},
+		{"topics", e.n_topics}, {"catalog_bytes", e.catalog_bytes}, {"readers_bytes", e.readers_bytes},
+		{"topics_bytes", e.topics_bytes}, {"stories_bytes", e.stories_bytes}, {"store_used_bytes", e.store_used_bytes},
+		{"store_map_bytes", e.store_map_bytes}, {"queue_elements", e.queue_elements},
+		{"queue_capacity", e.queue_capacity}, {"commits", e.n_commits}, {"elements", e.n_elements},
+		{"last_batch_elements", e.last_batch_elements}, {"commit_us_total", e.commit_us_total},
+		{"commit_failures", e.n_commit_failures}, {"checkpoint_sequence", e.checkpoint_sequence},
+		{"feeds", e.n_feeds}, {"slates_dropped", e.n_slates_dropped},
+	};
+	struct buf *b = api_out(x);
+	buf_printf(b, "{\"now\":\"%s\",\"store_nearly_full\":%s", now, e.store_nearly_full ? "true" : "false");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		buf_printf(b, ",\"%s\":%llu", rows[i].name, (unsigned long long)rows[i].value);
+	buf_put_char(b, '}');
+	http_reply_header(x, "Cache-Control", SPAN("no-store"));
+	api_reply_json(x, 200, b);
 }
 
 /* ---- the manual clock ---- */
 
-struct clock_write {
-	struct write write;
-	int64_t now_ms;
-};
-
-static void reply_clock(struct http_exchange *x, struct write *write)
+static void clock_finish(struct http_exchange *x, void *state)
 {
-	char now[RFC3339_BYTES + 1];
-	rfc3339_format(((struct clock_write *)write)->now_ms, now);
-	buf_printf(api_out(x), "{\"now\":\"%s\"}", now);
-	api_reply(x, 200);
+	const int64_t *now_ms = state;
+	char text[RFC3339_BYTES + 1];
+	rfc3339_format(*now_ms, text);
+	struct buf *b = api_out(x);
+	buf_printf(b, "{\"now\":\"%s\"}", text);
+	api_reply_json(x, 200, b);
 }
 
-void v1_clock(struct http_exchange *x, void *ctx)
+static bool from_loopback(struct http_exchange *x)
 {
-	static const char *const members[] = {"now", NULL};
+	struct config_network v4, v6;
+	return config_network_parse(SPAN("127.0.0.0/8"), &v4) == 0 && config_network_parse(SPAN("::1"), &v6) == 0 &&
+	       (config_network_contains(&v4, http_peer(x)) || config_network_contains(&v6, http_peer(x)));
+}
+
+/* {"now": time} or {"advance_s": seconds}; the clock only goes forward, as everything behind it assumes. */
+void v1_ops_clock(struct http_exchange *x, void *ctx)
+{
+	static const char *const members[] = {"now", "advance_s", NULL};
 	struct api *api = ctx;
 	struct decode d = {.arena = http_arena(x)};
-	struct clock_write *w;
-	struct span peer = http_peer(x);
+	int64_t *now_ms = api_alloc(x, 1, sizeof(*now_ms)), advance_s = 0;
 	json_t *body;
+	if (!now_ms)
+		return;
 	if (!api->manual_clock) {
-		api_problem(x, 404, "no_manual_clock", "the server was not started with --clock manual");
+		http_reply_problem(x, 409, "clock_not_manual", "start the server with --clock manual", NULL, 0);
 		return;
 	}
-	struct span text = arena_printf(http_arena(x), "%.*s", (int)peer.len, peer.data);
-	if (!text.data || !config_is_loopback(text.data)) {
-		api_problem(x, 403, "forbidden", "the clock is set from this machine only");
+	if (!from_loopback(x)) {
+		http_reply_problem(x, 403, "loopback_only", "the clock is set from this machine only", NULL, 0);
 		return;
 	}
-	if (!(w = api_write_new(x, sizeof(*w), reply_clock)) || !api_body_json(x, &body))
+	if (!(body = api_body(x)))
 		return;
-	if (json_is_object(body)) {
-		decode_only(&d, body, members);
-		decode_time(&d, body, "now", &w->now_ms);
-		decode_require(&d, body, "now");
-	} else {
-		decode_error(&d, "", -1, "is not an object");
-	}
+	decode_only(&d, body, members);
+	bool set = decode_time(&d, body, "now", now_ms);
+	bool advance = decode_integer(&d, body, "advance_s", 0, 10LL * 366 * 86400, &advance_s);
 	json_decref(body);
-	if (d.n_errors || d.no_memory) {
-		api_bad_fields(x, 400, &d);
+	if (set == advance && d.n_errors == 0)
+		decode_error(&d, "now", -1, set ? "stands beside advance_s: give one of them" : "is required, or give advance_s");
+	if (api_refused(x, &d, 400, "invalid_body"))
+		return;
+	int64_t old = atomic_load(&api->manual_now_ms);
+	if (advance)
+		*now_ms = old + advance_s * 1000;
+	if (*now_ms < old || *now_ms > RFC3339_MAX_MS) {
+		http_reply_problem(x, 409, "clock_backwards", "the clock only goes forward, up to the year 9999", NULL, 0);
 		return;
 	}
-	atomic_store(&api->clock_ms, w->now_ms);
-	api_write_begin(&w->write);
-	api_write_sent(&w->write, engine_tick(api->engine, w->now_ms, api_write_done, w));
+	atomic_store(&api->manual_now_ms, *now_ms);
+	struct api_write *w = api_write_begin(x, clock_finish, now_ms);
+	if (w)
+		api_write_end(w, engine_tick(api->engine, *now_ms, api_write_done, w));
 }

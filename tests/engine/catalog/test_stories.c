@@ -365,7 +365,7 @@ static const char *sample_path(struct sample *sample, const char *name)
 	return arena_printf(&sample->f->arena, "%s/%s", sample_folder, name).data;
 }
 
-/* Compares with lines of article id, tab, story. Returns F1 over pairs. */
+/* Compares with lines of story, tab, article id. Returns F1 over pairs. */
 static double compare_with_gold(struct sample *sample, const char *name)
 {
 	char line[512];
@@ -375,9 +375,10 @@ static double compare_with_gold(struct sample *sample, const char *name)
 	memset(sample->gold, 0, sizeof(sample->gold));
 	while (fgets(line, sizeof(line), file)) {
 		char *tab = strchr(line, '\t');
-		uint64_t number = tab ? map_get(sample->numbers, hash64((struct span){line, (size_t)(tab - line)})) : 0;
+		struct span id = {tab ? tab + 1 : NULL, tab ? strcspn(tab + 1, "\t\r\n") : 0};
+		uint64_t number = tab ? map_get(sample->numbers, hash64(id)) : 0;
 		if (number)
-			sample->gold[number] = hash64((struct span){tab + 1, strcspn(tab + 1, "\t\r\n")});
+			sample->gold[number] = hash64((struct span){line, (size_t)(tab - line)});
 		n_lines += number != 0;
 	}
 	fclose(file);
