@@ -294,7 +294,7 @@ void api_reply_errno(struct http_exchange *x, int error)
 		const char *retry_s;
 	} known[] = {
 		{-EAGAIN, "overloaded", "the writer's queue is full; try again", "1"},
-		{-ENOSPC, "store_full", "the store is full; nothing of this was stored", "30"},
+		{-ENOSPC, "storage_full", "the store is full; nothing of this was stored", "30"},
 		{-EIO, "store_failed", "the store could not be written; nothing of this was stored", "5"},
 		{-ENOMEM, "out_of_memory", "memory is out; try again", "1"},
 		{-ESHUTDOWN, "closing", "the server is closing; try again", "1"},

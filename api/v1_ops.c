@@ -24,7 +24,7 @@ void v1_ops_readyz(struct http_exchange *x, void *ctx)
 		http_reply_problem(x, 503, "closing", "the server is closing", NULL, 0);
 	} else if (stats.store_nearly_full) {
 		http_reply_header(x, "Retry-After", SPAN("30"));
-		http_reply_problem(x, 503, "store_full", "the store is nearly full: raise map_gib, or keep fewer days", NULL, 0);
+		http_reply_problem(x, 503, "storage_full", "the store is nearly full: raise map_gib, or keep fewer days", NULL, 0);
 	} else {
 		http_reply(x, 200, "application/json", SPAN("{\"status\":\"ready\"}"));
 	}

@@ -56,6 +56,8 @@ void decode_require(struct decode *d, const json_t *object, const char *name)
 
 bool decode_utf8_valid(struct span text)
 {
+	if (text.len == 0)
+		return true; /* an empty span may point nowhere */
 	const unsigned char *p = (const unsigned char *)text.data, *end = p + text.len;
 	while (p < end) {
 		unsigned char c = *p;

@@ -6,7 +6,8 @@
 #include "engine/engine.h"
 
 /* Appends a reason as a sentence, plain text, in `language`, which is the writer's own. */
-typedef void (*reason_text_fn)(const void *language, const char *code, bool lowers, struct span topic, struct buf *out);
+typedef void (*reason_text_fn)(struct buf *out, const char *code, struct span topic, double contribution,
+                               const void *language);
 
 struct feed_words {
 	reason_text_fn text;

@@ -1,0 +1,51 @@
+/* The program: finds the command. Only main.c and the cmd_*.c read argv. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/commands.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *usage;
+} commands[] = {
+	{"serve", cmd_serve, "--data DIR [--listen 127.0.0.1:8080] [--threads N] [--config FILE] [--clock manual[:TIME]]"},
+	{"import", cmd_import, "--data DIR --articles FILE.ndjson[.gz] | --events FILE [--rebase now]"},
+	{"export", cmd_export, "--data DIR [--to FILE]"},
+	{"backup", cmd_backup, "--data DIR --to PATH"},
+	{"compact", cmd_compact, "--data DIR --to PATH"},
+	{"restore", cmd_restore, "--from PATH --data DIR"},
+	{"check", cmd_check, "--data DIR"},
+	{"config", cmd_config, "[--check FILE]"},
+	{"bench", cmd_bench, "--url http://127.0.0.1:8080 --rate R --seconds S [--connections C] [--users N] [--json]"},
+#ifdef MYNEWS_HAVE_EVAL
+	{"eval", cmd_eval, "--news news.tsv[.gz] --behaviors behaviors.tsv[.gz] [--model NAME|FILE] [--json] ..."},
+#endif
+};
+
+static void print_usage(FILE *out)
+{
+	fprintf(out, "mynews: a personalised news feed.\n\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "  mynews %-8s %s\n", commands[i].name, commands[i].usage);
+	fprintf(out, "\nExit codes: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		print_usage(argc < 2 ? stderr : stdout);
+		return argc < 2 ? EXIT_USAGE : EXIT_FINE;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
+			printf("mynews %s %s\n", commands[i].name, commands[i].usage);
+			return EXIT_FINE;
+		}
+		return commands[i].run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "mynews: %s is not a command; see mynews --help\n", argv[1]);
+	return EXIT_USAGE;
+}

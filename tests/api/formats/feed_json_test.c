@@ -1,0 +1,77 @@
+#include "api/formats/feed_json.h"
+
+#include "engine/base/json.h"
+#include "tests/api/formats/refuse.h"
+
+static void words_text(struct buf *out, const char *code, struct span topic, double contribution, const void *language)
+{
+	buf_printf(out, "<%s> \"%.*s\" %s", code, (int)topic.len, topic.data, (const char *)language);
+}
+
+static void whole(void **state)
+{
+	const struct span others[] = {SPAN("{\"id\":\"b\"}"), SPAN("{\"id\":\"c\"}")};
+	const struct feed_reason reasons[] = {{"topic_long", SPAN("topic:x"), 0.5}, {"fresh", {0}, -0.25}};
+	const struct feed_item items[] = {
+		{.position = 1, .card = SPAN("{\"id\":\"a\"}"), .score = 1.5, .propensity = 1, .moved_by = 2, .story = 7,
+		 .story_size = 3, .others = others, .n_others = 2, .reasons = reasons, .n_reasons = 2},
+		{.position = 2, .card = SPAN("{\"id\":\"d\"}"), .story = 8, .story_size = 1, .pinned = true}};
+	const struct feed feed = {.feed_id = "f1", .as_of_ms = 1790000000000, .model = "default", .model_version = "1",
+	                          .items = items, .n_items = 2, .next_cursor = SPAN("next"), .logged = true};
+	struct buf b = {0}, scratch = {0};
+	json_t *v;
+	feed_json_encode(&b, &feed, &(struct feed_words){words_text, "en", &scratch});
+	assert_false(b.failed);
+	assert_int_equal(json_parse(buf_span(&b), &v, NULL), 0);
+	json_t *first = json_array_get(json_object_get(v, "items"), 0);
+	json_t *reason = json_array_get(json_object_get(first, "reasons"), 0);
+	assert_string_equal(json_string_value(json_object_get(v, "feed_id")), "f1");
+	assert_string_equal(json_string_value(json_object_get(v, "next_cursor")), "next");
+	assert_int_equal(json_array_size(json_object_get(v, "experiments")), 0);
+	assert_null(json_object_get(v, "logged"));
+	assert_int_equal(json_array_size(json_object_get(v, "items")), 2);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(first, "article"), "id")), "a");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(first, "story"), "id")), "7");
+	assert_int_equal(json_array_size(json_object_get(json_object_get(first, "story"), "others")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(first, "moved"), "from")), 3);
+	assert_string_equal(json_string_value(json_object_get(reason, "text")), "<topic_long> \"topic:x\" en");
+	assert_null(json_object_get(json_array_get(json_object_get(first, "reasons"), 1), "topic"));
+	assert_true(json_is_true(json_object_get(json_array_get(json_object_get(v, "items"), 1), "pinned")));
+	json_decref(v);
+	buf_free(&b);
+	buf_free(&scratch);
+}
+
+static void empty(void **state)
+{
+	const struct feed feed = {.model = "default", .as_of_ms = 0};
+	struct buf b = {0}, scratch = {0};
+	feed_json_encode(&b, &feed, &(struct feed_words){words_text, "en", &scratch});
+	buf_put(&b, "", 1);
+	assert_string_equal(b.data, "{\"feed_id\":null,\"as_of\":\"1970-01-01T00:00:00Z\",\"model\":\"default\","
+	                            "\"experiments\":[],\"items\":[],\"next_cursor\":null}");
+	buf_free(&b);
+	buf_free(&scratch);
+}
+
+static void history(void **state)
+{
+	const struct read_entry entries[] = {
+		{SPAN("a"), SPAN("{\"id\":\"a\",\"title\":\"T\"}"), 1790000000000, 1u << EVENT_CLICK | 1u << EVENT_SAVE},
+		{SPAN("b"), {0}, 1790000000000, 0}};
+	struct buf b = {0};
+	json_t *v;
+	history_json_encode(&b, entries, 2);
+	assert_int_equal(json_parse(buf_span(&b), &v, NULL), 0);
+	json_t *items = json_object_get(v, "items");
+	assert_int_equal(json_array_size(json_object_get(json_array_get(items, 0), "types")), 2);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(json_array_get(items, 1), "article"), "id")), "b");
+	json_decref(v);
+	buf_free(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(whole), cmocka_unit_test(empty), cmocka_unit_test(history)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
