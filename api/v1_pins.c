@@ -43,7 +43,10 @@ static void finish(struct http_exchange *x, void *state)
 		api_reply_json(x, 200, b);
 		break;
 	case PIN_UNKNOWN_ARTICLE:
-		api_reply_unknown(x, s->deletes ? "pin" : "article");
+		if (s->deletes)
+			api_reply_unknown(x, "pin");
+		else
+			api_reply_field(x, 422, "unknown_article", "/article_id", "names no known article");
 		break;
 	case PIN_UNKNOWN_EDITION:
 		api_reply_field(x, 422, "unknown_edition", "/edition", "names no known edition");

@@ -247,7 +247,13 @@ int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((w
 /* checkpoint.c: one bounded step, in a transaction of its own; *done when a round is complete. */
 int engine_checkpoint_step(struct engine *e, bool *done) __attribute__((warn_unused_result));
 void engine_update_stats(struct engine *e);
-/* erase.c */
+/* erase.c: marks a reader in the batch's transaction; and submits an operation that marks, whose caller hears when the
+ * erasing is complete. */
+struct erase_task;
+int erase_begin(struct engine *e, struct store_txn *txn, struct hot *hot, struct erase_task *task)
+	__attribute__((warn_unused_result));
+int erase_submit(struct engine *e, struct caller_op *caller, struct erase_task **slot, engine_done_fn done, void *ctx)
+	__attribute__((warn_unused_result));
 int engine_erase_step(struct engine *e) __attribute__((warn_unused_result));
 void engine_erase_forget(struct engine *e); /* memory only: drops the first task */
 int engine_erase_recover(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
