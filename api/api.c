@@ -79,14 +79,18 @@ static void log_access(struct http_exchange *x, const struct http_route *route, 
                        size_t bytes_out)
 {
 	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-	struct span id = http_request_id(x), peer = http_peer(x);
 	const struct api_identity *who = api_identity(x);
-	const char *key = who->key_name ? who->key_name : who->reader.len ? "(token)" : "";
-	log_line(http_now_ms(x), LOG_INFO, "request",
-	         "\"request_id\":\"%.*s\",\"method\":\"%s\",\"route\":\"%s\",\"status\":%u,\"us\":%llu,\"bytes\":%zu,"
-	         "\"peer\":\"%.*s\",\"key\":\"%s\"",
-	         (int)id.len, id.data, methods[http_method(x)], route ? route->pattern : "", status,
-	         (unsigned long long)duration_us, bytes_out, (int)peer.len, peer.data, key);
+	struct buf *b = &api_worker(x)->scratch;
+	buf_clear(b);
+	buf_put_cstr(b, "\"request_id\":");
+	buf_put_json_string(b, http_request_id(x)); /* may be the client's own */
+	buf_printf(b, ",\"method\":\"%s\",\"route\":\"%s\",\"status\":%u,\"us\":%llu,\"bytes\":%zu,\"peer\":",
+	           methods[http_method(x)], route ? route->pattern : "", status, (unsigned long long)duration_us, bytes_out);
+	buf_put_json_string(b, http_peer(x));
+	buf_put_cstr(b, ",\"key\":");
+	buf_put_json_string(b, span_of(who->key_name ? who->key_name : who->reader.len ? "(token)" : ""));
+	if (!b->failed)
+		log_line(http_now_ms(x), LOG_INFO, "request", "%.*s", (int)b->len, b->data);
 }
 
 static void finished(void *ctx, struct http_exchange *x, const struct http_route *route, unsigned status,

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/config.h"
 #include "api/embedded.h"
 #include "api/file.h"
 #include "api/formats/article_json.h"
@@ -74,7 +75,7 @@ static void reject(struct import *im, uint64_t line, const char *pointer, const 
 		return;
 	im->n_reported++;
 	clear_bar(im);
-	fprintf(stderr, "line %llu: %s %s\n", (unsigned long long)line, pointer, detail);
+	fprintf(stderr, "line %llu: %s%s%s\n", (unsigned long long)line, pointer, pointer[0] ? " " : "", detail);
 	if (im->n_reported == REPORTED)
 		fputs("further rejected lines are counted, not shown\n", stderr);
 }
@@ -454,14 +455,32 @@ static int import_readers(struct import *im, const char *path, uint64_t *n_done)
 
 /* ---- the command ---- */
 
-static int open_engine(struct import *im, const char *dir)
+/* The days kept and how stories form should be the server's. */
+static int read_settings(const char *path, struct engine_config *out)
+{
+	struct config_problems problems;
+	struct config *settings = malloc(sizeof(*settings));
+	int r = settings ? config_load(path, settings, &problems) : -ENOMEM;
+	if (r == 0)
+		config_engine(settings, out);
+	else
+		fprintf(stderr, "mynews import: %s: %s%s%s\n", path, r > 0 ? problems.errors[0].pointer : "",
+		        r > 0 && problems.errors[0].pointer[0] ? " " : "", r > 0 ? problems.errors[0].detail : strerror(-r));
+	free(settings);
+	return r;
+}
+
+static int open_engine(struct import *im, const char *dir, const char *settings)
 {
 	struct engine_config config = engine_config_default;
 	struct engine_problem problem;
+	int r = settings ? read_settings(settings, &config) : 0;
+	if (r != 0)
+		return r;
 	config.dir = dir;
 	config.models = embedded_models;
 	config.n_models = embedded_n_models;
-	int r = engine_open(&im->engine, &config, im->now_ms, &problem);
+	r = engine_open(&im->engine, &config, im->now_ms, &problem);
 	if (r != 0) {
 		fprintf(stderr, "mynews import: %s\n", r == 1 ? problem.text : strerror(-r));
 		return r;
@@ -488,9 +507,9 @@ static void summary(const struct import *im, uint64_t n_done, const char *what)
 
 int cmd_import(int argc, char **argv)
 {
-	enum { DATA, ARTICLES, EVENTS, EDITIONS, READERS, REBASE };
+	enum { DATA, ARTICLES, EVENTS, EDITIONS, READERS, REBASE, CONFIG };
 	struct option_value o[] = {{.name = "--data"}, {.name = "--articles"}, {.name = "--events"}, {.name = "--editions"},
-	                           {.name = "--readers"}, {.name = "--rebase"}, {0}};
+	                           {.name = "--readers"}, {.name = "--rebase"}, {.name = "--config"}, {0}};
 	struct import im = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER, .now_ms = wall_ms(),
 	                    .terminal = isatty(STDERR_FILENO)};
 	struct waiter waiter = WAITER;
@@ -528,7 +547,7 @@ int cmd_import(int argc, char **argv)
 		free(im.slots);
 		return EXIT_FAILED;
 	}
-	r = open_engine(&im, o[DATA].value);
+	r = open_engine(&im, o[DATA].value, o[CONFIG].value);
 	if (r == 0) {
 		r = kind == EDITIONS  ? import_editions(&im, o[kind].value, &n_done)
 		    : kind == READERS ? import_readers(&im, o[kind].value, &n_done)

@@ -48,6 +48,8 @@ static struct config *read_config(const struct server *s)
 	}
 	if (s->listen)
 		snprintf(c->listen, sizeof(c->listen), "%s", s->listen);
+	if (strncmp(c->listen, "localhost:", 10) == 0) /* the one name that needs no looking up */
+		memcpy(c->listen, "127.0.0.1:", 10);
 	return c;
 }
 
@@ -70,16 +72,7 @@ static int open_engine(struct server *s)
 	int r = models_dir_load(&arena, c->models_dir, c->default_model, &e.models, &e.n_models, &problem);
 	if (r == 0) {
 		e.dir = s->data;
-		if (c->map_gib)
-			e.map_bytes = (size_t)c->map_gib << 30;
-		e.live_days = (unsigned)c->live_days;
-		e.log_days = (unsigned)c->log_days;
-		e.slate_days = (unsigned)c->slate_days;
-		e.queue_elements = (unsigned)c->queue_elements;
-		e.checkpoint_interval_ms = (unsigned)c->checkpoint_interval_ms;
-		e.readers_cached = (unsigned)c->readers_cached;
-		e.story_max = (unsigned)c->story_max;
-		e.story_window_h = (unsigned)c->story_window_h;
+		config_engine(c, &e);
 		r = engine_open(&s->api.engine, &e, api_now_ms(&s->api), &problem);
 	}
 	arena_free(&arena);

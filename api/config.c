@@ -37,11 +37,11 @@ static const struct setting settings[] = {
 	{"log_days", KIND_INTEGER, AT(log_days), 90, 0, 36500, NULL, "events are kept (30 or more); 0: for ever"},
 	{"slate_days", KIND_INTEGER, AT(slate_days), 30, 1, 36500, NULL, "served feeds are kept"},
 	{"queue_elements", KIND_INTEGER, AT(queue_elements), 65536, 1024, 1 << 24, NULL, "bound of the writer's queue"},
-	{"checkpoint_interval_ms", KIND_INTEGER, AT(checkpoint_interval_ms), 5000, 100, 600000, NULL,
+	{"checkpoint_interval_ms", KIND_INTEGER, AT(checkpoint_interval_ms), 30000, 100, 600000, NULL,
 	 "between profile checkpoints"},
-	{"readers_cached", KIND_INTEGER, AT(readers_cached), 100000, 100, 100000000, NULL, "hot readers in memory"},
-	{"story_max", KIND_INTEGER, AT(story_max), 64, 1, 1000, NULL, "reports a story"},
-	{"story_window_h", KIND_INTEGER, AT(story_window_h), 72, 1, 8760, NULL, "hours in which reports join a story"},
+	{"readers_cached", KIND_INTEGER, AT(readers_cached), 20000, 100, 100000000, NULL, "hot readers in memory"},
+	{"story_max", KIND_INTEGER, AT(story_max), 50, 1, 1000, NULL, "reports a story"},
+	{"story_window_h", KIND_INTEGER, AT(story_window_h), 36, 1, 8760, NULL, "hours in which reports join a story"},
 	{"map_gib", KIND_INTEGER, AT(map_gib), 0, 0, 65536, NULL, "the store's largest size in GiB; 0: 256"},
 	{"models_dir", KIND_TEXT, AT(models_dir), 0, 0, CONFIG_PATH_BYTES, "", "folder of model files; empty: the built-in ones"},
 	{"default_model", KIND_TEXT, AT(default_model), 0, 1, CONFIG_NAME_BYTES, "default", "ranks where none is named"},
@@ -96,6 +96,20 @@ void config_print_table(FILE *out)
 	fprintf(out, "%-24s %-18s %-18s %s\n", "trusted_proxies", "[]", "", "addresses or networks whose X-Forwarded-For counts");
 	fprintf(out, "%-24s %-18s %-18s %s\n", "keys", "[]", "",
 	        "{\"name\",\"sha256\" (hex, of the key),\"scopes\":[\"read\",\"write\",\"admin\"]}");
+}
+
+void config_engine(const struct config *c, struct engine_config *out)
+{
+	if (c->map_gib)
+		out->map_bytes = (size_t)c->map_gib << 30;
+	out->live_days = (unsigned)c->live_days;
+	out->log_days = (unsigned)c->log_days;
+	out->slate_days = (unsigned)c->slate_days;
+	out->queue_elements = (unsigned)c->queue_elements;
+	out->checkpoint_interval_ms = (unsigned)c->checkpoint_interval_ms;
+	out->readers_cached = (unsigned)c->readers_cached;
+	out->story_max = (unsigned)c->story_max;
+	out->story_window_h = (unsigned)c->story_window_h;
 }
 
 /* ---- networks ---- */

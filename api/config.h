@@ -9,6 +9,7 @@
 
 #include "engine/base/digest.h"
 #include "engine/base/span.h"
+#include "engine/engine.h"
 
 enum config_scope { SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_ADMIN = 4, SCOPE_ALL = 7 };
 
@@ -59,6 +60,8 @@ int config_parse(struct span text, struct config *out, struct config_problems *p
 /* The same for a file; one that can't be read is a problem. */
 int config_load(const char *path, struct config *out, struct config_problems *problems)
 	__attribute__((warn_unused_result));
+/* The engine's part of the settings, into a copy of engine_config_default; dir and models are the caller's. */
+void config_engine(const struct config *c, struct engine_config *out);
 /* All settings as a table for people. */
 void config_print_table(FILE *out);
 

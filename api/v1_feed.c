@@ -22,31 +22,28 @@ void v1_feed_filters(struct http_exchange *x, struct decode *d, struct feed_requ
 	api_query_text(x, d, "source", LIMIT_ID_BYTES, &out->source);
 }
 
-/* exclude=a,b&exclude=c */
+/* exclude=a,b */
 static void read_exclude(struct http_exchange *x, struct decode *d, struct feed_request *out)
 {
-	struct span name, value, *ids = NULL;
-	for (size_t i = 0; i < http_query_count(x); i++) {
-		if (!http_query_at(x, i, &name, &value) || !span_equal_cstr(name, "exclude"))
+	struct span rest, *ids;
+	if (!http_query(x, "exclude", &rest) || rest.len == 0)
+		return;
+	out->exclude = ids = arena_calloc(d->arena, LIMIT_EXCLUDE, sizeof(*ids));
+	d->no_memory |= !ids;
+	while (ids && rest.len > 0) {
+		const char *comma = memchr(rest.data, ',', rest.len);
+		struct span id = {rest.data, comma ? (size_t)(comma - rest.data) : rest.len};
+		rest.data += id.len + (comma != NULL);
+		rest.len -= id.len + (comma != NULL);
+		if (id.len == 0)
 			continue;
-		if (!ids)
-			out->exclude = ids = arena_calloc(d->arena, LIMIT_EXCLUDE, sizeof(*ids));
-		d->no_memory |= !ids;
-		while (ids && value.len > 0) {
-			const char *comma = memchr(value.data, ',', value.len);
-			struct span id = {value.data, comma ? (size_t)(comma - value.data) : value.len};
-			value.data += id.len + (comma != NULL);
-			value.len -= id.len + (comma != NULL);
-			if (id.len == 0)
-				continue;
-			const char *refusal = out->n_exclude == LIMIT_EXCLUDE ? "has more than 200 ids"
-			                                                      : decode_check_text(TEXT_NAME, LIMIT_ID_BYTES, id);
-			if (refusal) {
-				decode_error(d, "exclude", -1, "%s", refusal);
-				return;
-			}
-			ids[out->n_exclude++] = id;
+		const char *refusal = out->n_exclude == LIMIT_EXCLUDE ? "has more than 200 ids"
+		                                                      : decode_check_text(TEXT_NAME, LIMIT_ID_BYTES, id);
+		if (refusal) {
+			decode_error(d, "exclude", -1, "%s", refusal);
+			return;
 		}
+		ids[out->n_exclude++] = id;
 	}
 }
 

@@ -1,4 +1,4 @@
-/* How long the ranker's parts take on one core: micro_rank [n_articles] [n_reader_topics] [rounds]. Build it for release. */
+/* How long the ranker's parts take on one core: micro_rank [n_articles] [n_reader_topics] [rounds]. Build for release. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

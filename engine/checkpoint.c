@@ -106,8 +106,7 @@ static int read_meta(struct engine *e, struct store_txn *txn, struct engine_prob
 	if (r != 0)
 		return r;
 	if (value.len != 4 || key_to_u32(value) > FORMAT_VERSION) {
-		snprintf(problem->text, sizeof(problem->text),
-		         "%s was written by a newer mynews (format %u, this one reads up to %d); use that version", e->dir,
+		engine_problem_say(problem, "%s was written by a newer mynews (format %u, this one reads up to %d); use that version", e->dir,
 		         value.len == 4 ? key_to_u32(value) : 0, FORMAT_VERSION);
 		return 2;
 	}
@@ -344,7 +343,7 @@ int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *prob
 		store_read_free(txn);
 	atomic_store(&e->sequence, e->numbers.sequence);
 	if (r == -EINVAL) {
-		snprintf(problem->text, sizeof(problem->text), "%s holds a damaged record; run: mynews check --data %s", e->dir,
+		engine_problem_say(problem, "%s holds a damaged record; run: mynews check --data %s", e->dir,
 		         e->dir);
 		return 1;
 	}

@@ -1,4 +1,4 @@
-/* What the engine's own files share; nobody outside engine/*.c includes this.
+/* What the engine's own files share; nobody outside this folder's own .c files includes this.
  *
  * Memory is published, never locked: readers (workers) follow atomically published pointers inside the epoch; the writer
  * thread alone changes things. A batch works on copies and on the store's transaction; what it changed becomes
@@ -18,6 +18,9 @@
 #include "engine/store/records.h"
 #include "engine/store/writer.h"
 #include "engine/text/text.h"
+
+/* One line into a problem, cut to its room. Returns 1, the outcome that a problem explains. */
+int engine_problem_say(struct engine_problem *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- topics: names and numbers (topics.c) ---- */
 

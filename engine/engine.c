@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -110,7 +111,7 @@ static int parse_models(const struct engine_model_text *texts, size_t n, struct 
                         struct engine_problem *problem)
 {
 	if (n == 0 || n > CATALOG_MODELS) {
-		snprintf(problem->text, sizeof(problem->text), "give 1 to %d models, not %zu", CATALOG_MODELS, n);
+		engine_problem_say(problem, "give 1 to %d models, not %zu", CATALOG_MODELS, n);
 		return 1;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -119,8 +120,8 @@ static int parse_models(const struct engine_model_text *texts, size_t n, struct 
 		if (r == 0)
 			continue;
 		if (r == 1)
-			snprintf(problem->text, sizeof(problem->text), "model %.*s: %s %s", (int)texts[i].name.len,
-			         texts[i].name.data, why.pointer, why.text);
+			engine_problem_say(problem, "model %.*s: %s %s", (int)texts[i].name.len, texts[i].name.data,
+			                   why.pointer, why.text);
 		while (i > 0)
 			model_free(out[--i]);
 		return r;
@@ -261,9 +262,12 @@ int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *c
 
 /* ---- opening and closing ---- */
 
-static int say(struct engine_problem *problem, const char *format, const char *dir, const char *why)
+int engine_problem_say(struct engine_problem *problem, const char *format, ...)
 {
-	snprintf(problem->text, sizeof(problem->text), format, dir, why);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(problem->text, sizeof(problem->text), format, args);
+	va_end(args);
 	return 1;
 }
 
@@ -271,9 +275,9 @@ static int open_store(struct engine *e, struct engine_problem *problem)
 {
 	int r = store_lock(e->dir, true, &e->lock_fd);
 	if (r == 1)
-		return say(problem, "%s is in use by another mynews process%s; stop it or choose another --data", e->dir, "");
+		return engine_problem_say(problem, "%s is in use by another mynews process; stop it or choose another --data", e->dir);
 	if (r < 0)
-		return say(problem, "cannot use %s as data directory: %s", e->dir, strerror(-r));
+		return engine_problem_say(problem, "cannot use %s as data directory: %s", e->dir, strerror(-r));
 #ifdef MYNEWS_SANITIZED
 	size_t map_bytes = (size_t)16 << 30;
 #else
@@ -283,7 +287,7 @@ static int open_store(struct engine *e, struct engine_problem *problem)
 	                                .nosync = e->config.nosync, .readers_max = READERS_MAX};
 	r = store_open(&e->store, e->dir, &options);
 	if (r < 0)
-		return say(problem, "cannot open the store in %s: %s", e->dir, strerror(-r));
+		return engine_problem_say(problem, "cannot open the store in %s: %s", e->dir, strerror(-r));
 	return 0;
 }
 
@@ -299,7 +303,7 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	e->profile_config = profile_config_default;
 	e->numbers = (struct numbers){0, 1, 1};
 	e->now_ms = e->last_checkpoint_ms = e->last_sweep_ms = now_ms;
-	snprintf(problem->text, sizeof(problem->text), "out of memory");
+	engine_problem_say(problem, "out of memory");
 	int r = 0;
 	if (snprintf(e->dir, sizeof(e->dir), "%s", config->dir) >= (int)sizeof(e->dir))
 		r = -ENAMETOOLONG;

@@ -5,6 +5,7 @@
  * any more, refills from the live catalogue when the pool runs dry (only articles older than the freeze), and goes on
  * diversifying where the page before stopped. Fetching a page again gives its slate again. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/base64url.h"

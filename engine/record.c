@@ -3,6 +3,7 @@
  * On the writer: find the article, refuse duplicates, append to the log (the truth), fold into the reader's working copy;
  * after the commit, count. Undo marks the record, appends an undone record and folds the reader's chain again. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/core.h"

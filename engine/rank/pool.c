@@ -50,14 +50,16 @@ void rank_pool_scratch_free(struct pool_scratch *p)
 	free(p);
 }
 
-/* Reads a column that the writer changes in place, a whole word at a time, with plain loads: relaxed atomic loads would
- * not vectorise and cost five times as much. Each word is old or new, and either will do. */
-static __attribute__((no_sanitize("thread"))) void copy_column(uint32_t *restrict out, const _Atomic int32_t *column,
-                                                               uint32_t n)
+/* Reads a column that the writer changes in place, and adds the part of one language on the way. The loads are plain:
+ * relaxed atomic ones would not vectorise and cost five times as much. Each word is old or new, and either will do.
+ * It must not be a mere copy: the compiler would call memmove, which may move bytes one by one. */
+static __attribute__((no_sanitize("thread"))) void read_column(uint32_t *restrict acc, const _Atomic int32_t *column,
+                                                               const uint8_t *restrict language, uint32_t n,
+                                                               uint8_t earns, uint32_t term)
 {
 	const uint32_t *words = (const uint32_t *)(uintptr_t)column;
 	for (uint32_t i = 0; i < n; i++)
-		out[i] = words[i];
+		acc[i] = words[i] + (language[i] == earns ? term : 0);
 }
 
 static void add_language(uint32_t *restrict acc, const uint8_t *restrict language, uint32_t n, uint8_t earns,
@@ -72,8 +74,12 @@ static void start_ranked(const struct scan *s)
 	const struct rank_request *q = s->request;
 	_Atomic int32_t **shared = s->view->shared[q->model_slot];
 	uint32_t *acc = s->p->acc;
+	const struct user *u = s->user;
+	size_t n_added = 0;
 	if (shared) {
-		copy_column(acc, shared[s->at], s->count);
+		n_added = u->n_languages > 0;
+		read_column(acc, shared[s->at], s->segment->language, s->count, n_added ? u->languages[0] : 0,
+		            n_added ? (uint32_t)u->language : 0);
 	} else { /* a model that is not live has no column */
 		struct rank_reason rows[N_FEATURES];
 		int32_t sum;
@@ -82,8 +88,8 @@ static void start_ranked(const struct scan *s)
 			acc[i] = (uint32_t)sum;
 		}
 	}
-	for (size_t i = 0; i < s->user->n_languages; i++)
-		add_language(acc, s->segment->language, s->count, s->user->languages[i], (uint32_t)s->user->language);
+	for (size_t i = n_added; i < u->n_languages; i++)
+		add_language(acc, s->segment->language, s->count, u->languages[i], (uint32_t)u->language);
 }
 
 /* acc[] before topics. */
@@ -118,8 +124,8 @@ static void mark_postings(const struct scan *s, const uint16_t *slots, uint32_t 
 	}
 }
 
-static void add_weights(uint32_t *restrict acc, const uint16_t *restrict slots, const int16_t *restrict weights, uint32_t n,
-                        int32_t weight)
+static void add_weights(uint32_t *restrict acc, const uint16_t *restrict slots, const int16_t *restrict weights,
+                        uint32_t n, int32_t weight)
 {
 	for (uint32_t i = 0; i < n; i++)
 		acc[slots[i]] += (uint32_t)(weight * weights[i]);
@@ -254,8 +260,8 @@ static size_t gather(const struct scan *s, int32_t bar)
 	return n;
 }
 
-/* Brings at least k and, ties and crowding apart, not many more of the largest keys[0, n) to the front; returns how many. One
- * pass over a histogram of the scores rather than an exact selection. */
+/* Brings at least k and, ties and crowding apart, not many more of the largest keys[0, n) to the front; returns how
+ * many. One pass over a histogram of the scores rather than an exact selection. */
 static size_t front_largest(uint64_t *keys, size_t n, size_t k)
 {
 	enum { BINS = 256 };

@@ -137,8 +137,7 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	struct engine *e = calloc(1, sizeof(*e));
 	if (!e)
 		return -ENOMEM;
-	pthread_mutex_init(&e->lock, NULL);
-	pthread_cond_init(&e->changed, NULL);
+	*e = (struct engine){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	e->last = &e->first;
 	pthread_create(&e->writer, NULL, writer_main, e);
 	*out = current = e;
@@ -181,11 +180,6 @@ int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *c
 	return finish(e, done, ctx);
 }
 
-int engine_set_models(struct engine *e, const struct engine_model_text *models, size_t n, struct engine_problem *problem)
-{
-	return 0;
-}
-
 /* ---- articles and events ---- */
 
 int engine_ingest(struct engine_worker *w, struct arena *arena, const struct article *articles,
@@ -221,11 +215,6 @@ int engine_article_get(struct engine_worker *w, struct arena *arena, struct span
 	pthread_mutex_unlock(&w->engine->lock);
 	*out = (struct article_view){.article = {.id = id, .title = SPAN("A title"), .boost = 1}, .story = 7, .live = true};
 	return !known;
-}
-
-int engine_articles_each(struct engine_worker *w, int (*fn)(void *ctx, const struct article_view *view), void *ctx)
-{
-	return 0;
 }
 
 int engine_record(struct engine_worker *w, struct arena *arena, const struct event *events, struct event_result *results,

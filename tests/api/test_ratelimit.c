@@ -1,6 +1,7 @@
 /* A bucket against a naive one over random times, and many ids at once. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

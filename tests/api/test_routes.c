@@ -136,7 +136,7 @@ static void feeds(void **state)
 		{"GET /v1/latest?limit=5", NULL, 200, "\"next_cursor\":null"},
 	};
 	RUN(steps);
-	fix_expect("GET /v1/users/u/feed?limit=7&edition=cpt&section=w&topic=t&order=latest&explain=1&exclude=a,b&exclude=c"
+	fix_expect("GET /v1/users/u/feed?limit=7&edition=cpt&section=w&topic=t&order=latest&explain=1&exclude=a,b,,c"
 	           "&model=m", "", NULL, 200, NULL);
 	fake_last_request(last, sizeof(last));
 	assert_string_equal(last, "user=u edition=cpt section=w topic=t q= limit=7 order=1 explain=1 exclude=3 model=m");
@@ -238,8 +238,8 @@ static void operations(void **state)
 		{"GET /v1/stats", NULL, 200, "\"articles_live\":0"},
 		{"GET /nothing", NULL, 404, NULL},
 		{"GET /metrics", NULL, 200, "mynews_http_requests_total{method=\"GET\",route=\"/healthz\",status=\"200\"} 1\n"},
-		{"GET /metrics", NULL, 200, "mynews_http_requests_total{method=\"\",route=\"none\",status=\"404\"} 1\n"},
-		{"GET /metrics", NULL, 200, "mynews_queue_capacity 1000\n"},
+		{"GET /metrics", NULL, 200, "mynews_http_requests_total{method=\"\",route=\"\",status=\"404\"} 1\n"},
+		{"GET /metrics", NULL, 200, "mynews_write_queue_capacity 1000\n"},
 		{"POST /v1/admin/clock", "{\"now\":1}", 409, "\"code\":\"clock_not_manual\""},
 	};
 	RUN(steps);

@@ -63,7 +63,8 @@ static void test_by_hand(void **state)
 {
 	const uint32_t tag = TOPIC(TOPIC_TAG, 7), term = TOPIC(TOPIC_TERM, 9), section = TOPIC(TOPIC_SECTION, 3),
 	               source = TOPIC(TOPIC_SOURCE, 4), place = TOPIC(TOPIC_PLACE, 5), author = TOPIC(TOPIC_AUTHOR, 6);
-	const struct topic_term vector[] = {{tag, 2048}, {term, 1024}, {section, 1000}, {source, 512}, {place, 2000}, {author, 300}};
+	const struct topic_term vector[] = {{tag, 2048},   {term, 1024},  {section, 1000},
+	                                    {source, 512}, {place, 2000}, {author, 300}};
 	struct catalog_entry e = entry(1, 11);
 	e.vector = vector;
 	e.n_vector = 6;

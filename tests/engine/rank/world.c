@@ -139,7 +139,9 @@ void world_random_model(struct world *w, struct model *m)
 {
 	*m = (struct model){.name = "random", .version = "1", .kind = MODEL_LINEAR, .n_features = N_FEATURES};
 	for (int f = 0; f < N_FEATURES; f++)
-		m->weights[f] = chance(w, 4) ? 0 : chance(w, 12) ? (rng_double(&w->rng) - 0.5) * 2000 : rng_double(&w->rng) * 2 - 0.6;
+		m->weights[f] = chance(w, 4)    ? 0
+		                : chance(w, 12) ? (rng_double(&w->rng) - 0.5) * 2000
+		                                : rng_double(&w->rng) * 2 - 0.6;
 	if (chance(w, 3)) /* ties everywhere */
 		for (int f = FEATURE_SEEN; f < N_FEATURES; f++)
 			m->weights[f] = 0;
