@@ -1,0 +1,135 @@
+"""The main job end to end: stories in, clicks in, a changed feed out, durable."""
+import json
+import os
+import sys
+import unittest
+
+from server import SAMPLE, Server, read_lines, run
+
+
+def words(number):
+    """Six words that no other number has, so that no two articles look like one story."""
+    return " ".join("".join(chr(97 + (number * 7919 + k * 104729 + j * 31 * (number + k)) % 26) for j in range(5)) + f"x{number}y{k}"
+                    for k in range(6))
+
+
+def article(number, **fields):
+    return dict({"id": f"a{number}", "title": words(number), "language": "en", "source": f"paper {number % 5}",
+                 "section": "city", "topics": [f"topic {number % 7}"], "published_at": "2026-11-20T12:00:00Z"}, **fields)
+
+
+class Walk(unittest.TestCase):
+    def setUp(self):
+        self.server = Server("--clock", "manual:2026-11-20T13:00:00Z")
+        self.client = self.server.client()
+        self.addCleanup(self.server.clean)
+        self.addCleanup(self.client.close)
+
+    def restart(self, crash):
+        self.client.close()
+        self.server.kill() if crash else self.assertEqual(self.server.stop(), 0)
+        self.server.start()
+        self.client = self.server.client()
+        self.addCleanup(self.client.close)
+
+    def feed_ids(self, user, query=""):
+        status, feed = self.client.get(f"/v1/users/{user}/feed?{query}")
+        self.assertEqual(status, 200, feed)
+        return [item["article"]["id"] for item in feed["items"]]
+
+    def test_click_changes_the_feed_and_survives(self):
+        status, answer = self.client.post("/v1/articles", [article(n) for n in range(20)])
+        self.assertEqual((status, answer["accepted"]), (200, 20))
+        before = self.feed_ids("u")
+        status, answer = self.client.post("/v1/events", {"user_id": "u", "article_id": "a3", "type": "like"})
+        self.assertEqual((status, answer["accepted"]), (200, 1))
+        after = self.feed_ids("u")
+        self.assertIn("a3", before)
+        self.assertNotIn("a3", after)
+        self.assertIn(after[0], ("a10", "a17"))  # the others of topic 3
+        for crash in (True, False):
+            self.restart(crash)
+            self.assertEqual(self.feed_ids("u"), after)
+            self.assertEqual(run("check", "--data", self.server.data)[0], 0)
+
+    def test_explained_contributions_sum_to_the_score(self):
+        self.client.post("/v1/articles", [article(n) for n in range(20)])
+        self.client.post("/v1/events", {"user_id": "u", "article_id": "a3", "type": "like"})
+        _, feed = self.client.get("/v1/users/u/feed?explain=1")
+        self.assertEqual(len(feed["items"]), 19)
+        for item in feed["items"]:
+            total = sum(reason["contribution"] for reason in item["reasons"])
+            self.assertAlmostEqual(total, item["score"], delta=1e-4 * max(1, abs(item["score"])))
+
+    def test_a_duplicate_counts_once_and_undo_is_exact(self):
+        self.client.post("/v1/articles", [article(n) for n in range(20)])
+        self.client.post("/v1/events", {"id": "e1", "user_id": "u", "article_id": "a1", "type": "click"})
+        before = (self.client.get("/v1/users/u/interests")[1], self.feed_ids("u"))
+        event = {"id": "e2", "user_id": "u", "article_id": "a3", "type": "like"}
+        self.client.post("/v1/events", event)
+        status, answer = self.client.post("/v1/events", event)
+        self.assertEqual(answer["duplicates"], 1)
+        self.assertNotEqual(self.client.get("/v1/users/u/interests")[1], before[0])
+        self.assertEqual(self.client.ask("DELETE", "/v1/events/e2")[0] // 100, 2)
+        self.assertEqual((self.client.get("/v1/users/u/interests")[1], self.feed_ids("u")), before)
+        self.assertEqual(self.client.ask("DELETE", "/v1/events/never")[0], 404)
+        self.restart(crash=True)
+        self.assertEqual((self.client.get("/v1/users/u/interests")[1], self.feed_ids("u")), before)
+
+    def test_erase_leaves_nothing(self):
+        user = "somebody-to-forget-4711"
+        self.client.post("/v1/articles", [article(n) for n in range(20)])
+        for n in range(10):
+            self.client.post("/v1/events", {"id": f"x{n}", "user_id": user, "article_id": f"a{n}", "type": "click"})
+            self.feed_ids(user, "limit=3")
+        self.assertEqual(self.client.get(f"/v1/users/{user}/export")[0], 200)
+        self.assertEqual(self.client.ask("DELETE", f"/v1/users/{user}")[0] // 100, 2)
+        self.assertEqual(self.client.get(f"/v1/users/{user}/export")[0], 404)
+        self.client.close()
+        self.assertEqual(self.server.stop(), 0)
+        self.assertEqual(run("check", "--data", self.server.data)[0], 0)
+        copy = self.server.data + ".copy"
+        self.addCleanup(lambda: __import__("shutil").rmtree(copy, ignore_errors=True))
+        status, _, error = run("compact", "--data", self.server.data, "--to", copy)
+        self.assertEqual(status, 0, error)
+        with open(os.path.join(copy, "data.mdb"), "rb") as file:
+            self.assertNotIn(user.encode(), file.read())
+        self.server.start()
+
+    def test_paging_never_repeats_or_skips_while_things_arrive(self):
+        first = [article(n, topics=[f"t{n}"]) for n in range(300)]
+        self.client.post("/v1/articles", first)
+        seen, cursor, pages = [], "", 0
+        while True:
+            status, feed = self.client.get("/v1/users/pager/feed?limit=30" + (f"&cursor={cursor}" if cursor else ""))
+            self.assertEqual(status, 200, feed)
+            seen += [item["article"]["id"] for item in feed["items"]]
+            cursor = feed["next_cursor"]
+            if not cursor:
+                break
+            pages += 1
+            self.client.post("/v1/articles", [article(1000 + pages * 10 + n) for n in range(10)])
+            self.client.post("/v1/events", [{"user_id": "pager", "article_id": "a1001", "type": "impression"}])
+            if pages == 3:
+                self.restart(crash=False)
+        self.assertEqual(len(seen), len(set(seen)))
+        self.assertEqual(set(seen), {a["id"] for a in first})
+
+    def test_the_sample_reads_itself_in(self):
+        for name in ("stories.ndjson", "corrections.ndjson"):
+            with open(os.path.join(SAMPLE, name), "rb") as file:
+                status, answer = self.client.ask("POST", "/v1/articles", file.read(),
+                                                 {"Content-Type": "application/x-ndjson"})
+            self.assertEqual((status, answer["rejected"]), (200, 0), answer)
+        self.assertEqual(len(read_lines("stories.ndjson")), 150)
+        with open(os.path.join(SAMPLE, "editions.json"), encoding="utf-8") as file:
+            editions = json.load(file)
+        for edition in editions:
+            self.assertIn(self.client.ask("PUT", f"/v1/editions/{edition.pop('key')}", edition)[0], (200, 201))
+        status, feed = self.client.get("/v1/users/new/feed?edition=bangkok&limit=50&lang=th")
+        self.assertEqual(status, 200)
+        self.assertGreater(len(feed["items"]), 20)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
