@@ -30,8 +30,8 @@ void v1_feed_trending(struct http_exchange *x, void *ctx);
 void v1_feed_latest(struct http_exchange *x, void *ctx);
 /* limit=, cursor= and the filters that every list has. */
 void v1_feed_filters(struct http_exchange *x, struct decode *d, struct feed_request *out);
-/* A feed that is nobody's. false: it has replied. */
-bool v1_feed_ask(struct http_exchange *x, const struct feed_request *request, struct feed *out);
+/* Answers with a list that is nobody's: `base` says its kind, the query the rest; search: q= is taken too. */
+void v1_feed_list(struct http_exchange *x, const struct feed_request *base, bool search);
 /* {"items","as_of","next_cursor"} */
 void v1_feed_reply_list(struct http_exchange *x, const struct feed *feed, bool cursor);
 

@@ -197,13 +197,7 @@ void v1_articles_delete(struct http_exchange *x, void *ctx)
 
 void v1_articles_list(struct http_exchange *x, void *ctx)
 {
-	struct decode d = {.arena = http_arena(x)};
-	struct feed_request request = {.order = FEED_LATEST, .limit = 20, .now_ms = http_now_ms(x)};
-	struct feed feed;
-	v1_feed_filters(x, &d, &request);
-	api_query_text(x, &d, "q", LIMIT_ID_BYTES * 4, &request.query);
-	if (!api_refused(x, &d, 400, "invalid_query") && v1_feed_ask(x, &request, &feed))
-		v1_feed_reply_list(x, &feed, true);
+	v1_feed_list(x, &(struct feed_request){.order = FEED_LATEST, .each_report = true}, true);
 }
 
 void v1_articles_related(struct http_exchange *x, void *ctx)

@@ -288,14 +288,6 @@ void v1_feed_rank(struct http_exchange *x, void *ctx)
 
 /* ---- lists that are the same for everybody ---- */
 
-bool v1_feed_ask(struct http_exchange *x, const struct feed_request *request, struct feed *out)
-{
-	int r = engine_feed(api_engine(x), http_arena(x), request, out);
-	if (r != FEED_OK)
-		reply_outcome(x, r);
-	return r == FEED_OK;
-}
-
 /* The tag leaves as_of out: it moves with every request. */
 void v1_feed_reply_list(struct http_exchange *x, const struct feed *feed, bool cursor)
 {
@@ -318,22 +310,41 @@ void v1_feed_reply_list(struct http_exchange *x, const struct feed *feed, bool c
 	api_reply_json(x, 200, b);
 }
 
-static void answer_list(struct http_exchange *x, enum feed_order order)
+static void answer_list(struct http_exchange *x, void *state)
+{
+	struct feed_state *s = state;
+	struct feed feed;
+	int r = engine_feed(api_engine(x), http_arena(x), &s->request, &feed);
+	if (r == FEED_OK)
+		v1_feed_reply_list(x, &feed, true);
+	else if (r == FEED_SLATE_PENDING)
+		wait_for_slate(x, s, answer_list);
+	else
+		reply_outcome(x, r);
+}
+
+void v1_feed_list(struct http_exchange *x, const struct feed_request *base, bool search)
 {
 	struct decode d = {.arena = http_arena(x)};
-	struct feed_request request = {.order = order, .limit = 20, .now_ms = http_now_ms(x)};
-	struct feed feed;
-	v1_feed_filters(x, &d, &request);
-	if (!api_refused(x, &d, 400, "invalid_query") && v1_feed_ask(x, &request, &feed))
-		v1_feed_reply_list(x, &feed, true);
+	struct feed_state *s = api_alloc(x, 1, sizeof(*s));
+	if (!s)
+		return;
+	s->request = *base;
+	s->request.limit = 20;
+	s->request.now_ms = http_now_ms(x);
+	v1_feed_filters(x, &d, &s->request);
+	if (search)
+		api_query_text(x, &d, "q", LIMIT_ID_BYTES * 4, &s->request.query);
+	if (!api_refused(x, &d, 400, "invalid_query"))
+		answer_list(x, s);
 }
 
 void v1_feed_trending(struct http_exchange *x, void *ctx)
 {
-	answer_list(x, FEED_TRENDING);
+	v1_feed_list(x, &(struct feed_request){.order = FEED_TRENDING}, false);
 }
 
 void v1_feed_latest(struct http_exchange *x, void *ctx)
 {
-	answer_list(x, FEED_LATEST);
+	v1_feed_list(x, &(struct feed_request){.order = FEED_LATEST}, false);
 }

@@ -183,6 +183,7 @@ struct engine {
 	struct numbers numbers, numbers_before; /* now; at the start of the batch */
 	struct arena batch_arena;
 	struct buf record;
+	struct text *text; /* folds titles for the q= filter */
 	bool stories_changed; /* by this batch: an abandon rebuilds the index */
 	uint64_t round_sequence; /* of the checkpoint round under way; 0 none */
 	int64_t last_checkpoint_ms, last_sweep_ms;

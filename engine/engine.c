@@ -318,6 +318,8 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	if (r == 0)
 		r = readers_new(&e->readers, e->epoch, &e->profile_config, config->readers_cached);
 	if (r == 0)
+		r = text_new(&e->text);
+	if (r == 0)
 		r = text_df_new(&e->df);
 	struct stories_config stories = {.window_ms = (int64_t)config->story_window_h * 3600000, .story_max = config->story_max};
 	if (r == 0)
@@ -378,6 +380,7 @@ void engine_close(struct engine *e)
 	readers_free(e->readers);
 	topics_free(e->topics);
 	text_df_free(e->df);
+	text_free(e->text);
 	for (unsigned i = 0; i < CATALOG_MODELS; i++)
 		model_free((struct model *)(uintptr_t)atomic_load(&e->models.model[i]));
 	if (atomic_load(&e->editions))

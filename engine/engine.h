@@ -143,12 +143,13 @@ struct feed_request {
 	struct span user_id; /* empty: nobody (latest, trending, article lists): no slate is kept */
 	struct span cursor;  /* empty: a new feed */
 	struct span edition, section, topic, place, language, source; /* empty: any. topic may be namespaced */
-	struct span query;   /* q=: every term must be in the title or vector; empty: any */
+	struct span query;   /* q=: every word must stand in the title or name a topic; empty: any */
 	struct span model;   /* empty: the default */
 	const struct span *exclude; /* [n_exclude] article ids */
 	size_t n_exclude;
 	enum feed_order order;
 	unsigned limit; /* 1 to LIMIT_FEED */
+	bool each_report; /* every report, not the best of each story: article lists */
 	bool explain;   /* all reasons instead of the strongest three */
 	int64_t now_ms;
 };

@@ -79,7 +79,7 @@ static uint64_t request_hash(const struct feed_request *q)
 {
 	const struct span parts[] = {q->user_id, q->edition, q->section, q->topic, q->place, q->language, q->source,
 	                             q->query, q->model};
-	uint64_t h = hash_mix64((uint64_t)q->order + 1);
+	uint64_t h = hash_mix64((uint64_t)q->order + (q->each_report ? 17 : 1));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		h = hash_mix64(h * 31 + (parts[i].len ? hash64(parts[i]) : 7));
 	for (size_t i = 0; i < q->n_exclude; i++)
@@ -198,27 +198,35 @@ static bool story_used(const struct page *p, uint32_t story)
 	return false;
 }
 
+static size_t put_numbers(uint32_t *out, const struct rank_item *items, size_t n, bool articles)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = articles ? items[i].article : items[i].story;
+	return n;
+}
+
 /* Adds what is left in the catalogue to a pool that runs dry. */
 static int refill(struct page *p)
 {
-	size_t n_left = 0, n_stories = 0, n;
+	struct rank_request request = p->query.rank;
+	bool articles = request.each_report;
+	size_t n_left = 0, n_used = 0, n;
 	for (size_t i = 0; i < p->n_pool; i++)
 		if (!p->taken[i])
 			p->pool[n_left++] = p->pool[i];
-	uint32_t *stories = arena_alloc(p->arena, (p->n_before + p->n_shown + n_left) * sizeof(*stories) + 4);
-	if (!stories)
+	size_t n_most = request.n_exclude_articles + p->n_before + p->n_shown + n_left;
+	uint32_t *used = arena_alloc(p->arena, n_most * sizeof(*used) + 4);
+	if (!used)
 		return -ENOMEM;
-	for (size_t i = 0; i < p->n_before; i++)
-		stories[n_stories++] = p->before[i].story;
-	for (size_t i = 0; i < p->n_shown; i++)
-		stories[n_stories++] = p->shown[i].story;
-	for (size_t i = 0; i < n_left; i++)
-		stories[n_stories++] = p->pool[i].story;
-	p->query.rank.exclude_stories = stories;
-	p->query.rank.n_exclude_stories = n_stories;
+	for (size_t i = 0; articles && i < request.n_exclude_articles; i++)
+		used[n_used++] = request.exclude_articles[i];
+	n_used += put_numbers(used + n_used, p->before, p->n_before, articles);
+	n_used += put_numbers(used + n_used, p->shown, p->n_shown, articles);
+	n_used += put_numbers(used + n_used, p->pool, n_left, articles);
+	*(articles ? &request.exclude_articles : &request.exclude_stories) = used;
+	*(articles ? &request.n_exclude_articles : &request.n_exclude_stories) = n_used;
 	size_t room = LIMIT_FEED_DEPTH - n_left, want = LIMIT_POOL < room ? LIMIT_POOL : room;
-	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &p->query.rank, want, p->pool + n_left, &n, NULL);
-	p->query.rank.n_exclude_stories = 0;
+	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &request, want, p->pool + n_left, &n, NULL);
 	if (r < 0)
 		return r;
 	p->n_pool = n_left + n;

@@ -16,6 +16,10 @@ struct query {
 int query_prepare(struct engine_worker *w, struct arena *arena, const struct feed_request *q, struct query *out)
 	__attribute__((warn_unused_result));
 
+/* search.c: the words of q= made ready. Returns 0 or -ENOMEM. */
+int search_prepare(struct engine_worker *w, struct arena *arena, struct span query, struct rank_request *out)
+	__attribute__((warn_unused_result));
+
 /* Card, score, story and reasons of an item. Position, propensity and moves are the caller's. */
 int feed_item_fill(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                    bool explain, struct feed_item *out) __attribute__((warn_unused_result));

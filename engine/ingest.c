@@ -110,16 +110,21 @@ int engine_publish_record(struct engine *e, uint32_t number, const struct articl
 		.premium = a->premium, .boost = boost_of(e, number, r), .vector = r->vector, .n_vector = r->n_vector};
 	entry.editions = edition_bits(atomic_load_explicit(&e->editions, memory_order_relaxed), r, entry.source, entry.section);
 	struct buf card = {0};
+	struct arena arena = {0};
+	struct span title = text_normalise(e->text, &arena, a->title);
+	if (!title.data)
+		return -ENOMEM;
 	card_write(&card, r);
 	size_t json_len = card.len;
 	card_write_brief(&card, r);
 	int error = card.failed ? -ENOMEM : 0;
 	if (error == 0) {
 		entry.card = (struct catalog_card){.id = a->id, .json = {card.data, json_len},
-		                                   .brief = {card.data + json_len, card.len - json_len}, .title = a->title};
+		                                   .brief = {card.data + json_len, card.len - json_len}, .title = title};
 		error = catalog_publish(e->catalog, &entry);
 	}
 	buf_free(&card);
+	arena_free(&arena);
 	return error;
 }
 

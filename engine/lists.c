@@ -102,7 +102,7 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 	static const enum rank_order orders[] = {[FEED_RANKED] = RANK_RANKED, [FEED_LATEST] = RANK_LATEST,
 	                                         [FEED_TRENDING] = RANK_TRENDING};
 	*out = (struct query){.rank = {.order = orders[q->order], .profile_config = &w->engine->profile_config,
-	                               .now_ms = q->now_ms, .language = -1, .edition = -1,
+	                               .now_ms = q->now_ms, .each_report = q->each_report, .language = -1, .edition = -1,
 	                               .created_before_seq = UINT64_MAX}};
 	int r = store_read_renew(w->txn);
 	if (r == 0)
@@ -127,6 +127,8 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 		out->rank.language = catalog_find_language(w->engine->catalog, q->language);
 	if (r == 0)
 		r = take_excluded(w, arena, q, out);
+	if (r == 0 && q->query.len)
+		r = search_prepare(w, arena, q->query, &out->rank);
 	return r;
 }
 
@@ -321,12 +323,14 @@ int engine_feed_new(struct engine_worker *w, struct arena *arena, struct span us
 	int r = query_prepare(w, arena, &request, &query);
 	if (r == 0)
 		r = store_get(w->txn, TABLE_SLATES, key_slate(key, feed, 0), &value);
+	if (r == 1 && feed >> 7 > atomic_load(&w->engine->last_feed))
+		return FEED_SLATE_PENDING;
 	if (r != 0)
 		return r < 0 ? r : FEED_CURSOR_GONE;
 	if (slate_record_decode(arena, value, &slate))
 		return -EINVAL;
-	if (slate.user != (query.reader ? query.reader->user : 0))
-		return FEED_CURSOR_GONE;
+	if (slate.user && slate.user != (query.reader ? query.reader->user : 0))
+		return FEED_CURSOR_GONE; /* nobody's: made before anything was known of the reader */
 	r = rank_pool(w->scratch, w->engine->catalog, &query.rank, LIMIT_FEED_DEPTH, w->pool, &n, NULL);
 	if (r < 0)
 		return r;

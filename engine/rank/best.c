@@ -86,7 +86,7 @@ static int keep_stories(struct best *b)
 	size_t kept = 0;
 	for (size_t i = 0; i < b->n; i++) {
 		const struct candidate *c = &b->held[i];
-		int32_t *at = c->story ? numbers_put(&b->stories, c->story) : NULL;
+		int32_t *at = c->story && !c->apart ? numbers_put(&b->stories, c->story) : NULL;
 		if (at && *at) {
 			if (candidate_before(c, &b->held[*at - 1]))
 				b->held[*at - 1] = *c;

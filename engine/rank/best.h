@@ -9,6 +9,7 @@ struct candidate {
 	int32_t score;
 	uint32_t article, story;
 	uint32_t where; /* the view's segment * SEGMENT_SLOTS + slot */
+	bool apart;     /* stands for itself, whatever its story */
 };
 
 enum { BEST_CAPACITY = 2 * LIMIT_FEED_DEPTH + 512 };

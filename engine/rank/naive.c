@@ -63,6 +63,8 @@ static bool eligible(const struct catalog *c, const struct rank_request *q, cons
 		return false;
 	if (q->edition >= 0 && !(atomic_load(&s->editions[slot]) >> q->edition & 1))
 		return false;
+	if (q->n_words && !rank_has_words(q, s, slot))
+		return false;
 	return !excluded(q, article, story);
 }
 
@@ -107,7 +109,7 @@ int rank_pool_naive(const struct catalog *c, const struct rank_request *request,
 	for (size_t i = 0; i < n_all && n_kept < n; i++) {
 		bool told = false;
 		for (size_t k = 0; k < n_kept && !told; k++)
-			told = all[i].story && out[k].story == all[i].story;
+			told = !request->each_report && all[i].story && out[k].story == all[i].story;
 		if (!told)
 			out[n_kept++] = all[i];
 	}

@@ -205,18 +205,20 @@ static void mark_columns(const struct scan *s)
 		s->p->mark[i] |= rank_user_columns(s->user, s->segment, i);
 }
 
-static bool in_time(const struct scan *s, uint32_t slot)
+/* What is asked of a slot by itself: its times, and the words searched for. */
+static bool may_show(const struct scan *s, uint32_t slot)
 {
 	return catalog_slot_visible(s->segment, slot, s->request->now_ms) &&
 	       (s->request->created_before_seq == UINT64_MAX ||
-	        s->segment->created_seq[slot] < s->request->created_before_seq);
+	        s->segment->created_seq[slot] < s->request->created_before_seq) &&
+	       (s->request->n_words == 0 || rank_has_words(s->request, s->segment, slot));
 }
 
-static uint64_t count_in_time(const struct scan *s)
+static uint64_t count_shown(const struct scan *s)
 {
 	uint64_t n = 0;
 	for (uint32_t i = 0; i < s->count; i++)
-		n += rank_user_passes(s->user, s->p->mark[i]) && in_time(s, i);
+		n += rank_user_passes(s->user, s->p->mark[i]) && may_show(s, i);
 	return n;
 }
 
@@ -304,7 +306,7 @@ static void consider(const struct scan *s, uint32_t slot)
 {
 	const struct catalog_segment *g = s->segment;
 	const struct user *u = s->user;
-	if (!in_time(s, slot))
+	if (!may_show(s, slot))
 		return;
 	struct candidate c = {.article = g->article[slot],
 	                      .story = atomic_load_explicit(&g->story[slot], memory_order_relaxed),
@@ -313,6 +315,7 @@ static void consider(const struct scan *s, uint32_t slot)
 	if (numbers_get(&u->dropped_stories, c.story) || numbers_get(&u->dropped_articles, c.article))
 		return;
 	c.score = (int32_t)(s->p->acc[slot] + (uint32_t)numbers_get(&u->seen, c.story));
+	c.apart = s->request->each_report;
 	best_add(&s->p->best, &c);
 }
 
@@ -366,11 +369,11 @@ static int scan_segment(const struct scan *s)
 	if (s->user->drop & MARK_COLUMN)
 		mark_columns(s);
 	if (s->n_eligible)
-		*s->n_eligible += count_in_time(s);
+		*s->n_eligible += count_shown(s);
 	return take(s);
 }
 
-/* ---- the articles that count_in_time took though they are dropped ---- */
+/* ---- the articles that count_shown took though they are dropped ---- */
 
 static uint64_t is_counted(struct scan *s, const struct catalog *c, uint32_t article)
 {
@@ -381,7 +384,7 @@ static uint64_t is_counted(struct scan *s, const struct catalog *c, uint32_t art
 	s->segment = at.segment;
 	rank_user_topics(s->user, at.segment, at.slot, &marks);
 	marks |= rank_user_columns(s->user, at.segment, at.slot);
-	return rank_user_passes(s->user, marks) && in_time(s, at.slot);
+	return rank_user_passes(s->user, marks) && may_show(s, at.slot);
 }
 
 static uint64_t count_dropped(struct scan *s, const struct catalog *c)

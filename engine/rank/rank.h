@@ -67,6 +67,13 @@ struct rank_reader {
 	size_t n_follows, n_places, n_mutes, n_languages;
 };
 
+/* A word that a search asks for: in the title, or one of these topics in the vector. */
+struct rank_word {
+	struct span text;       /* normalised as titles are */
+	const uint32_t *topics; /* [n_topics] */
+	size_t n_topics;
+};
+
 enum rank_order { RANK_RANKED, RANK_LATEST, RANK_TRENDING /* clicks decayed at 12 h, then newest */ };
 
 struct rank_request {
@@ -88,8 +95,11 @@ struct rank_request {
 	size_t n_exclude_articles;
 	const uint32_t *exclude_stories; /* [n_exclude_stories] already on earlier pages */
 	size_t n_exclude_stories;
+	const struct rank_word *words; /* [n_words] each must be found */
+	size_t n_words;
 	uint64_t created_before_seq; /* articles first seen at or after this are left out; UINT64_MAX none */
 	bool include_read;           /* do not drop read, hidden and muted stories (lists that are not feeds) */
+	bool each_report;            /* every report, not the best of each story */
 };
 
 struct rank_item {
@@ -110,7 +120,7 @@ int rank_scratch_new(struct rank_scratch **out) __attribute__((warn_unused_resul
 void rank_scratch_free(struct rank_scratch *s);
 
 /* The best n (at most LIMIT_FEED_DEPTH) distinct stories over every live article the filters allow, best first; of each
- * story its best report. Writes *n_out and, when n_eligible is not NULL, how many articles passed the filters (which
+ * story its best report (or every report, when asked for). Writes *n_out and, when n_eligible is not NULL, how many articles passed the filters (which
  * costs as much again: every slot's times must be looked at). Equal to rank_pool_naive on any input. Returns 0 or
  * -ENOMEM. */
 int rank_pool(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request, size_t n,

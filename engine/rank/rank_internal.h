@@ -87,6 +87,9 @@ static inline bool rank_user_passes(const struct user *u, uint8_t marks)
 	return (marks & (u->need | u->drop)) == u->need;
 }
 
+/* ---- words.c: whether a slot has every word that the request searches for */
+bool rank_has_words(const struct rank_request *q, const struct catalog_segment *segment, uint32_t slot);
+
 /* ---- explain.c: the definition, row by row ---- */
 
 /* The rows of a slot's score in no set order. Their sum is the score: naive.c takes it as the definition. */

@@ -68,7 +68,8 @@ static enum rank_why why_of(const struct user *u, const struct catalog_segment *
 		return RANK_READ;
 	if (marks & u->drop & MARK_MUTED)
 		return RANK_MUTED;
-	if (!rank_user_passes(u, marks | rank_user_columns(u, s, slot)) || s->created_seq[slot] >= q->created_before_seq)
+	if (!rank_user_passes(u, marks | rank_user_columns(u, s, slot)) || s->created_seq[slot] >= q->created_before_seq ||
+	    !rank_has_words(q, s, slot))
 		return RANK_FILTERED;
 	return dropped & DROPPED_EXCLUDED ? RANK_EXCLUDED : RANK_ELIGIBLE;
 }

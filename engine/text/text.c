@@ -159,7 +159,7 @@ int text_analyse(struct text *t, struct arena *arena, const struct article *a, c
 	return 0;
 }
 
-size_t text_terms(struct text *t, struct arena *arena, struct span utf8, struct span language, uint32_t *out, size_t n)
+size_t text_terms(struct text *t, struct arena *arena, struct span utf8, struct span language, struct span *out, size_t n)
 {
 	struct text_language how;
 	struct span declared = text_declared_language(arena, language);
@@ -172,7 +172,10 @@ size_t text_terms(struct text *t, struct arena *arena, struct span utf8, struct 
 	    text_collect_terms(t, &how, FIELD_TITLE, 0, t->folded.len))
 		return 0;
 	size_t n_out = t->n_terms < n ? t->n_terms : n;
-	for (size_t i = 0; i < n_out; i++)
-		out[i] = t->terms[i].hash;
+	for (size_t i = 0; i < n_out; i++) {
+		out[i] = arena_copy(arena, term_name(t, &t->terms[i]));
+		if (!out[i].data)
+			return 0;
+	}
 	return n_out;
 }

@@ -78,8 +78,9 @@ size_t text_guess_languages(struct text *t, struct span utf8, struct span *out, 
  * NULL when memory is out. Also used on `namespace:name` strings that clients send. */
 struct span text_normalise(struct text *t, struct arena *arena, struct span utf8);
 
-/* Distinct stemmed search terms of a query or title, in order, for the q= filter and title matching. */
-size_t text_terms(struct text *t, struct arena *arena, struct span utf8, struct span language, uint32_t *out, size_t n);
+/* The distinct words of a search, in order, as stems of `language`, its stop words left out; with an empty language, as
+ * they are written, folded. Writes at most n, in the arena, and returns how many; 0 also when memory is out. */
+size_t text_terms(struct text *t, struct arena *arena, struct span utf8, struct span language, struct span *out, size_t n);
 
 /* "2 hours ago" in `language` (BCP 47), by ICU; appended to out. */
 void text_relative_time(struct text *t, struct span language, int64_t then_ms, int64_t now_ms, struct buf *out);

@@ -77,12 +77,16 @@ static size_t random_vector(struct world *w, uint32_t section, uint32_t source, 
 	return n;
 }
 
+static const char *const titles[] = {"flooding in the north", "the north wins", "a win", "น้ำท่วมภาคเหนือ", ""};
+static const char *const searches[] = {"flood", "north", "win", "wins", "ภาคเหนือ", "ood", "a"};
+
 static void publish(struct world *w, uint32_t article)
 {
 	struct topic_term vector[LIMIT_VECTOR];
 	bool plain = w->config.plain;
 	struct catalog_entry e = {.article = article, .created_seq = ++w->seq, .boost = 1, .vector = vector,
-	                          .card = {.id = SPAN("id"), .json = SPAN("{}"), .title = SPAN("title")}};
+	                          .card = {.id = SPAN("id"), .json = SPAN("{}")}};
+	e.card.title = span_of(titles[below(w, sizeof(titles) / sizeof(titles[0]))]);
 	e.story = w->config.n_stories ? 1 + below(w, w->config.n_stories) : article;
 	e.published_ms = plain ? w->now_ms - (int64_t)rng_below(&w->rng, 72 * 3600) * 1000
 	                       : w->now_ms - (int64_t)below(w, 40) * HOUR_MS + (chance(w, 20) ? 3 * HOUR_MS : 0);
@@ -245,6 +249,13 @@ static void fill_filters(struct world *w, struct world_reader *r)
 	q->edition = chance(w, 6) ? (int)below(w, 64) : -1;
 	q->created_before_seq = chance(w, 5) ? rng_below(&w->rng, w->seq + 2) : UINT64_MAX;
 	q->include_read = chance(w, 6);
+	q->each_report = chance(w, 6);
+	q->n_words = chance(w, 6) ? 1 + below(w, 2) : 0;
+	for (size_t i = 0; i < q->n_words; i++) {
+		r->word_topics[i] = any_topic(w);
+		r->words[i] = (struct rank_word){span_of(searches[below(w, sizeof(searches) / sizeof(searches[0]))]),
+		                                 &r->word_topics[i], below(w, 2)};
+	}
 	q->n_exclude_articles = chance(w, 2) ? below(w, WORLD_LISTS) : 0;
 	q->n_exclude_stories = chance(w, 2) ? below(w, WORLD_LISTS) : 0;
 	for (size_t i = 0; i < WORLD_LISTS; i++) {
@@ -264,6 +275,7 @@ static void point_request(struct world *w, struct world_reader *r)
 	q->edition_languages = r->edition_languages;
 	q->exclude_articles = r->exclude_articles;
 	q->exclude_stories = r->exclude_stories;
+	q->words = r->words;
 }
 
 void world_make_reader(struct world *w, struct world_reader *r)

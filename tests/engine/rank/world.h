@@ -44,6 +44,8 @@ struct world_reader {
 	struct history history;
 	uint32_t follows[WORLD_LISTS], places[WORLD_LISTS], edition_places[WORLD_LISTS];
 	uint32_t exclude_articles[WORLD_LISTS], exclude_stories[WORLD_LISTS];
+	struct rank_word words[2];
+	uint32_t word_topics[2];
 	struct rank_mute mutes[WORLD_LISTS];
 	uint8_t languages[WORLD_LISTS], edition_languages[WORLD_LISTS];
 	struct rank_request request;
