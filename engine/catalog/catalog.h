@@ -53,6 +53,7 @@ struct catalog_segment {
 	uint32_t article[SEGMENT_SLOTS];
 	_Atomic uint32_t story[SEGMENT_SLOTS];
 	_Atomic uint8_t flags[SEGMENT_SLOTS];
+	_Atomic uint32_t moved[SEGMENT_SLOTS]; /* of a dead slot: the move that put the article elsewhere; 0 it is gone */
 	uint8_t language[SEGMENT_SLOTS]; /* see catalog_language */
 	uint32_t source[SEGMENT_SLOTS], section[SEGMENT_SLOTS], author[SEGMENT_SLOTS]; /* topic numbers; 0 none; first author */
 	int64_t published_ms[SEGMENT_SLOTS];
@@ -96,6 +97,10 @@ void catalog_free(struct catalog *c);
 
 const struct catalog_view *catalog_view(const struct catalog *c);
 
+/* How many times an article has moved to another slot. A scan that takes this before its view finds every article that
+ * was live all the while: a slot that died by a later move counts as alive (catalog_slot_alive). */
+uint32_t catalog_moves(const struct catalog *c);
+
 struct catalog_place {
 	const struct catalog_segment *segment; /* NULL: not live */
 	uint32_t slot;
@@ -116,10 +121,17 @@ uint8_t catalog_language(struct catalog *c, struct span language);
 uint8_t catalog_find_language(const struct catalog *c, struct span language); /* 255 when never seen */
 struct span catalog_language_name(const struct catalog *c, uint8_t language);
 
-static inline bool catalog_slot_visible(const struct catalog_segment *s, uint32_t slot, int64_t now_ms)
+static inline bool catalog_slot_alive(const struct catalog_segment *s, uint32_t slot, uint32_t moves)
 {
-	return !(atomic_load_explicit(&s->flags[slot], memory_order_acquire) & SLOT_DEAD) &&
-	       s->visible_from_ms[slot] <= now_ms && now_ms < s->visible_until_ms[slot];
+	if (!(atomic_load_explicit(&s->flags[slot], memory_order_acquire) & SLOT_DEAD))
+		return true;
+	uint32_t moved = atomic_load_explicit(&s->moved[slot], memory_order_relaxed);
+	return moved && (int32_t)(moved - moves) > 0;
+}
+
+static inline bool catalog_slot_in_time(const struct catalog_segment *s, uint32_t slot, int64_t now_ms)
+{
+	return s->visible_from_ms[slot] <= now_ms && now_ms < s->visible_until_ms[slot];
 }
 
 static inline const struct topic_term *catalog_vector(const struct catalog_segment *s, uint32_t slot, size_t *n)

@@ -77,7 +77,7 @@ static void sort_best_first(struct candidate *c, size_t n)
 	sort_few(c, n);
 }
 
-/* Keeps the best report of each story. */
+/* Of candidates with one key keeps the best. */
 static int keep_stories(struct best *b)
 {
 	int r = numbers_reset(&b->stories, b->n);
@@ -86,7 +86,7 @@ static int keep_stories(struct best *b)
 	size_t kept = 0;
 	for (size_t i = 0; i < b->n; i++) {
 		const struct candidate *c = &b->held[i];
-		int32_t *at = c->story && !c->apart ? numbers_put(&b->stories, c->story) : NULL;
+		int32_t *at = c->key ? numbers_put(&b->stories, c->key) : NULL;
 		if (at && *at) {
 			if (candidate_before(c, &b->held[*at - 1]))
 				b->held[*at - 1] = *c;

@@ -9,7 +9,7 @@ struct candidate {
 	int32_t score;
 	uint32_t article, story;
 	uint32_t where; /* the view's segment * SEGMENT_SLOTS + slot */
-	bool apart;     /* stands for itself, whatever its story */
+	uint32_t key;   /* of candidates with the same key the best stays; 0: of its own */
 };
 
 enum { BEST_CAPACITY = 2 * LIMIT_FEED_DEPTH + 512 };
@@ -19,7 +19,7 @@ struct best {
 	size_t n;              /* candidates held; a story may have several until best_settle */
 	bool full;             /* `worst` is set: whatever does not come before it is out for good */
 	struct candidate worst;
-	struct numbers stories; /* scratch of best_settle */
+	struct numbers stories; /* scratch of best_settle, by key */
 	struct candidate held[BEST_CAPACITY];
 };
 

@@ -51,7 +51,7 @@ static bool eligible(const struct catalog *c, const struct rank_request *q, cons
                      uint32_t slot)
 {
 	uint32_t article = s->article[slot], story = atomic_load(&s->story[slot]);
-	if (!catalog_slot_visible(s, slot, q->now_ms) || s->created_seq[slot] >= q->created_before_seq)
+	if (!catalog_slot_alive(s, slot, catalog_moves(c)) || !catalog_slot_in_time(s, slot, q->now_ms) || s->created_seq[slot] >= q->created_before_seq)
 		return false;
 	if (!q->include_read && (was_read(c, q, article, story) || muted(q, s, slot)))
 		return false;

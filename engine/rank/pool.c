@@ -25,6 +25,7 @@ struct scan {
 	struct pool_scratch *p;
 	const struct user *user;
 	const struct rank_request *request;
+	uint32_t moves; /* the catalogue's, from before the view */
 	const struct catalog_view *view;
 	size_t at; /* the segment's index in the view */
 	const struct catalog_segment *segment;
@@ -208,7 +209,8 @@ static void mark_columns(const struct scan *s)
 /* What is asked of a slot by itself: its times, and the words searched for. */
 static bool may_show(const struct scan *s, uint32_t slot)
 {
-	return catalog_slot_visible(s->segment, slot, s->request->now_ms) &&
+	return catalog_slot_alive(s->segment, slot, s->moves) &&
+	       catalog_slot_in_time(s->segment, slot, s->request->now_ms) &&
 	       (s->request->created_before_seq == UINT64_MAX ||
 	        s->segment->created_seq[slot] < s->request->created_before_seq) &&
 	       (s->request->n_words == 0 || rank_has_words(s->request, s->segment, slot));
@@ -315,7 +317,7 @@ static void consider(const struct scan *s, uint32_t slot)
 	if (numbers_get(&u->dropped_stories, c.story) || numbers_get(&u->dropped_articles, c.article))
 		return;
 	c.score = (int32_t)(s->p->acc[slot] + (uint32_t)numbers_get(&u->seen, c.story));
-	c.apart = s->request->each_report;
+	c.key = s->request->each_report ? c.article : c.story;
 	best_add(&s->p->best, &c);
 }
 
@@ -425,8 +427,9 @@ int rank_pool(struct rank_scratch *scratch, const struct catalog *c, const struc
 {
 	assert(n <= LIMIT_FEED_DEPTH);
 	uint64_t eligible = 0;
-	struct scan s = {.p = scratch->pool, .user = &scratch->user, .request = request, .view = catalog_view(c),
+	struct scan s = {.p = scratch->pool, .user = &scratch->user, .request = request, .moves = catalog_moves(c),
 	                 .n_eligible = n_eligible ? &eligible : NULL};
+	s.view = catalog_view(c);
 	struct best *b = &s.p->best;
 	b->want = n ? n : 1;
 	b->n = 0;

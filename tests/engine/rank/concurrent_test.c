@@ -97,8 +97,60 @@ static void test_beside_writer(void **state)
 	world_free(&world);
 }
 
+enum { MOVERS = 150, MOVER_ROUNDS = 200 };
+
+static void *count_on(void *arg)
+{
+	struct reader *r = arg;
+	struct rank_scratch *s = NULL;
+	struct rank_item pool[LIMIT_POOL];
+	int slot = epoch_register(world.epoch);
+	r->wrong = slot < 0 || rank_scratch_new(&s);
+	for (int i = 0; i < MOVER_ROUNDS && !r->wrong; i++) {
+		size_t n;
+		r->who.request.each_report = i % 2;
+		epoch_enter(world.epoch, slot);
+		r->wrong = rank_pool(s, world.catalog, &r->who.request, LIMIT_POOL, pool, &n, NULL) || n != MOVERS;
+		epoch_leave(world.epoch, slot);
+	}
+	rank_scratch_free(s);
+	if (slot >= 0)
+		epoch_unregister(world.epoch, slot);
+	atomic_fetch_sub(&n_running, 1);
+	return NULL;
+}
+
+/* An article that is updated while the catalogue is scanned is in the pool all the same, once. */
+static void test_updates_hide_nothing(void **state)
+{
+	static struct reader readers[READERS];
+	struct world_config config = {.seed = 4, .n_articles = MOVERS, .n_names = 20, .vector_most = 8, .plain = true};
+	world_new(&world, &config);
+	for (int i = 0; i < READERS; i++) {
+		world_make_plain_reader(&world, &readers[i].who, 50);
+		readers[i].who.request.reader.history = NULL;
+		readers[i].who.request.reader.n_mutes = 0;
+	}
+	atomic_store(&n_running, READERS);
+	for (int i = 0; i < READERS; i++)
+		assert_int_equal(pthread_create(&readers[i].thread, NULL, count_on, &readers[i]), 0);
+	for (uint32_t article = 1; atomic_load(&n_running) > 0; article = article % MOVERS + 1) {
+		world_publish(&world, article);
+		if (article < MOVERS)
+			continue;
+		world.now_ms += 60000; /* a new minute drops the segments that are empty by now */
+		assert_int_equal(catalog_tick(world.catalog, world.now_ms, NULL, NULL), 0);
+		epoch_reclaim(world.epoch);
+	}
+	for (int i = 0; i < READERS; i++) {
+		pthread_join(readers[i].thread, NULL);
+		assert_false(readers[i].wrong);
+	}
+	world_free(&world);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_beside_writer)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_beside_writer), cmocka_unit_test(test_updates_hide_nothing)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,7 +80,7 @@ static size_t random_vector(struct world *w, uint32_t section, uint32_t source, 
 static const char *const titles[] = {"flooding in the north", "the north wins", "a win", "น้ำท่วมภาคเหนือ", ""};
 static const char *const searches[] = {"flood", "north", "win", "wins", "ภาคเหนือ", "ood", "a"};
 
-static void publish(struct world *w, uint32_t article)
+void world_publish(struct world *w, uint32_t article)
 {
 	struct topic_term vector[LIMIT_VECTOR];
 	bool plain = w->config.plain;
@@ -109,7 +109,7 @@ void world_disturb(struct world *w)
 	uint32_t article = 1 + below(w, w->config.n_articles);
 	switch (below(w, 8)) {
 	case 0:
-		publish(w, article);
+		world_publish(w, article);
 		break;
 	case 1:
 		if (chance(w, 3))
@@ -170,7 +170,7 @@ void world_new(struct world *w, const struct world_config *config)
 	check(catalog_new(&w->catalog, w->epoch, &cc, w->now_ms));
 	check(catalog_set_model(w->catalog, 0, true));
 	for (uint32_t i = 1; i <= config->n_articles; i++) {
-		publish(w, i);
+		world_publish(w, i);
 		if (!config->plain && i > 3 && chance(w, 3))
 			world_disturb(w);
 	}

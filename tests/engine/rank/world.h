@@ -39,6 +39,9 @@ void world_disturb(struct world *w);
 uint32_t world_topic(struct world *w, enum topic_namespace space);
 
 /* A reader and a request with memory of their own. */
+/* Publishes an article anew, with other text. */
+void world_publish(struct world *w, uint32_t article);
+
 struct world_reader {
 	struct profile profile;
 	struct history history;
