@@ -20,13 +20,20 @@ static struct span key_df(uint8_t out[8], uint32_t block)
 	return (struct span){(const char *)out, 8};
 }
 
-static int put_counters(struct engine *e, struct store_txn *txn, bool *more)
+/* The articles whose counters a step took. */
+struct taken {
+	uint32_t article[STEP_COUNTERS];
+	size_t n;
+};
+
+static int put_counters(struct engine *e, struct store_txn *txn, struct taken *taken, bool *more)
 {
 	uint8_t key[4];
-	for (int i = 0; i < STEP_COUNTERS; i++) {
+	for (taken->n = 0; taken->n < STEP_COUNTERS;) {
 		uint32_t article = catalog_take_dirty(e->catalog);
 		if (article == 0)
 			return 0;
+		taken->article[taken->n++] = article;
 		buf_clear(&e->record);
 		put_u8(&e->record, RECORD_VERSION);
 		put_u64(&e->record, e->numbers.sequence);
@@ -58,6 +65,7 @@ static int put_df(struct engine *e, struct store_txn *txn)
 int engine_checkpoint_step(struct engine *e, bool *done)
 {
 	struct store_txn *txn;
+	struct taken taken = {.n = 0};
 	size_t n_left = 0;
 	bool more = false;
 	*done = false;
@@ -75,7 +83,7 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 		return r;
 	r = readers_checkpoint(e->readers, txn, STEP_READERS, &n_left);
 	if (r == 0)
-		r = put_counters(e, txn, &more);
+		r = put_counters(e, txn, &taken, &more);
 	if (r == 0)
 		r = put_df(e, txn);
 	bool complete = n_left == 0 && !more;
@@ -87,8 +95,12 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 	else
 		r = store_write_commit(txn);
 	readers_clean(e->readers, r == 0);
-	if (r < 0)
+	if (r < 0) {
+		for (size_t i = 0; i < taken.n; i++)
+			catalog_mark_dirty(e->catalog, taken.article[i]);
+		text_df_untake(e->df);
 		return r;
+	}
 	if (complete) {
 		atomic_store(&e->checkpoint_sequence, e->round_sequence - 1);
 		e->round_sequence = 0;

@@ -190,6 +190,9 @@ struct engine {
 	struct erase_task *erasing;
 };
 
+/* Submits a write that makes the store grow: -ENOSPC when that is nearly full, else as writer_submit. */
+int engine_submit_growth(struct engine *e, struct write_op *op) __attribute__((warn_unused_result));
+
 struct engine_worker {
 	struct engine *engine;
 	int reader_slot;

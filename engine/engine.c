@@ -83,6 +83,11 @@ void engine_update_stats(struct engine *e)
 	atomic_store(&e->nearly_full, store.used_bytes / 9 >= store.map_bytes / 10);
 }
 
+int engine_submit_growth(struct engine *e, struct write_op *op)
+{
+	return atomic_load_explicit(&e->nearly_full, memory_order_relaxed) ? -ENOSPC : writer_submit(e->writer, op);
+}
+
 /* Housekeeping between batches: one bounded piece of each kind of work a call. */
 static void idle(void *ctx)
 {

@@ -4,8 +4,8 @@
  * Between engine_wake and engine_idle a worker may call the reading functions and what they return stays valid until the
  * arena is reset or engine_idle is called, whichever comes first; call engine_idle before blocking.
  *
- * Writes are asynchronous. A write call queues the work and returns 0, or -EAGAIN when the queue is full (nothing was
- * taken; say 503). Everything it was handed, results included, must live until `done` runs; `done` runs on the writer
+ * Writes are asynchronous. A write call queues the work and returns 0, or -EAGAIN when the queue is full, or -ENOSPC when
+ * it would add to a store that is nearly full (nothing was taken; say 503). Everything it was handed, results included, must live until `done` runs; `done` runs on the writer
  * thread and should only hand over. Its status is 0 (durable, and seen by every request that starts from now on) or a
  * negative errno (nothing of the batch was stored: -ENOSPC, -EIO, -ENOMEM). Outcomes of single elements are in results.
  *

@@ -139,7 +139,7 @@ static bool submit_slate(struct engine *e, const struct slate_record *record, ui
 		memcpy(s->bytes, b.data, b.len);
 	}
 	buf_free(&b);
-	if (s && writer_submit(e->writer, &s->op) == 0)
+	if (s && engine_submit_growth(e, &s->op) == 0)
 		return true;
 	free(s);
 	atomic_fetch_add(&e->n_slates_dropped, 1);

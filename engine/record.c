@@ -232,7 +232,7 @@ int engine_record(struct engine_worker *w, struct arena *arena, const struct eve
 	                                .done = done, .done_ctx = ctx};
 	in->now_ms = now_ms;
 	in->n = n;
-	return writer_submit(w->engine->writer, &in->caller.op);
+	return engine_submit_growth(w->engine, &in->caller.op);
 }
 
 /* ---- undo ---- */

@@ -145,7 +145,7 @@ int engine_user_put(struct engine_worker *w, struct arena *arena, struct span us
 			r = -ENOMEM;
 	}
 	u->settings.mutes = mutes;
-	return r < 0 ? r : writer_submit(w->engine->writer, &u->caller.op);
+	return r < 0 ? r : engine_submit_growth(w->engine, &u->caller.op);
 }
 
 static int find_reader(struct engine_worker *w, struct span user_id, const struct reader **out)
@@ -278,7 +278,7 @@ int engine_interests_patch(struct engine_worker *w, struct arena *arena, struct 
 	}
 	u->changes = copy;
 	u->n_changes = n;
-	return writer_submit(w->engine->writer, &u->caller.op);
+	return engine_submit_growth(w->engine, &u->caller.op);
 }
 
 static struct interest *add_interest(struct interest *list, size_t *n, struct span topic)
@@ -468,7 +468,7 @@ int engine_token_put(struct engine_worker *w, struct arena *arena, struct span u
 	u->token_hash = copy;
 	u->token = *info;
 	u->token.created_ms = now_ms;
-	return writer_submit(w->engine->writer, &u->caller.op);
+	return engine_submit_growth(w->engine, &u->caller.op);
 }
 
 static int token_delete_apply(struct write_op *op, struct store_txn *txn, void *ctx)

@@ -325,12 +325,38 @@ int store_count(struct store_txn *t, enum store_table table, uint64_t *n)
 	return r;
 }
 
+/* Pages that deletions left for reuse. LMDB keeps their lists, each with its length in front, in the unnamed table 0. */
+static uint64_t free_pages(struct store *s)
+{
+	enum { FREE_LISTS = 0 };
+	MDB_txn *txn;
+	MDB_cursor *c;
+	MDB_val key, value;
+	uint64_t n = 0;
+	if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn))
+		return 0;
+	if (mdb_cursor_open(txn, FREE_LISTS, &c) == 0) {
+		while (mdb_cursor_get(c, &key, &value, MDB_NEXT) == 0) {
+			size_t n_list;
+			memcpy(&n_list, value.mv_data, sizeof(n_list));
+			n += n_list;
+		}
+		mdb_cursor_close(c);
+	}
+	mdb_txn_abort(txn);
+	return n;
+}
+
 void store_size(struct store *s, struct store_size *out)
 {
 	MDB_envinfo info;
 	*out = (struct store_size){.map_bytes = s->map_bytes};
-	if (mdb_env_info(s->env, &info) == 0)
-		out->used_bytes = (info.me_last_pgno + 1) * s->page_bytes;
+	if (mdb_env_info(s->env, &info))
+		return;
+	uint64_t n_pages = info.me_last_pgno + 1;
+	if (n_pages * s->page_bytes > s->map_bytes / 10 * 9)
+		n_pages -= free_pages(s);
+	out->used_bytes = n_pages * s->page_bytes;
 }
 
 int store_clear_stale_readers(struct store *s)

@@ -152,6 +152,11 @@ int text_df_take_block(struct text_df *df, uint8_t out[TEXT_DF_BLOCK_BYTES])
 	return -1;
 }
 
+void text_df_untake(struct text_df *df)
+{
+	memset(df->changed, 0xff, sizeof(df->changed));
+}
+
 int text_df_load_header(struct text_df *df, struct span bytes)
 {
 	int64_t t0_ms;

@@ -30,6 +30,8 @@ void text_df_add(struct text_df *df, const uint32_t *terms, size_t n_terms, int6
  * the number of a changed block after writing its bytes, or -1 when none is left. */
 void text_df_save_header(const struct text_df *df, uint8_t out[TEXT_DF_HEADER_BYTES]);
 int text_df_take_block(struct text_df *df, uint8_t out[TEXT_DF_BLOCK_BYTES]);
+/* What was taken could not be saved after all: every block counts as changed. */
+void text_df_untake(struct text_df *df);
 /* Loading into a fresh table. Returns 0, or 1 when the bytes are not acceptable (NaN, negative, wrong size). */
 int text_df_load_header(struct text_df *df, struct span bytes) __attribute__((warn_unused_result));
 int text_df_load_block(struct text_df *df, unsigned block, struct span bytes) __attribute__((warn_unused_result));
