@@ -8,71 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/base/base64url.h"
-#include "engine/base/digest.h"
 #include "engine/feed_internal.h"
-
-enum { CURSOR_VERSION = 1, CURSOR_BYTES = 1 + 8 + 2 + 8 + 8, CURSOR_MAC_BYTES = 16 };
-
-int slate_key(struct span feed_id, uint64_t *feed)
-{
-	char text[17], *end;
-	if (feed_id.len != 18 || !span_starts_with(feed_id, SPAN("f-")))
-		return 1;
-	memcpy(text, feed_id.data + 2, 16);
-	text[16] = '\0';
-	*feed = strtoull(text, &end, 16);
-	return *end || *feed == 0;
-}
-
-struct span key_slate(uint8_t out[10], uint64_t feed, uint16_t page)
-{
-	key_u64(out, feed);
-	out[8] = (uint8_t)(page >> 8);
-	out[9] = (uint8_t)page;
-	return (struct span){(const char *)out, 10};
-}
-
-/* ---- cursors: version, feed, page, hash of reader and filters, expiry; then a MAC ---- */
-
-static void cursor_mac(const struct engine *e, const uint8_t *bytes, uint8_t out[DIGEST_BYTES])
-{
-	digest_hmac_sha256((struct span){(const char *)e->secret, sizeof(e->secret)},
-	                   (struct span){(const char *)bytes, CURSOR_BYTES}, out);
-}
-
-static struct span cursor_make(const struct engine *e, struct arena *arena, uint64_t feed, uint16_t page,
-                               uint64_t request_hash, int64_t expires_ms)
-{
-	uint8_t bytes[CURSOR_BYTES + CURSOR_MAC_BYTES], mac[DIGEST_BYTES];
-	bytes[0] = CURSOR_VERSION;
-	memcpy(bytes + 1, &feed, 8);
-	memcpy(bytes + 9, &page, 2);
-	memcpy(bytes + 11, &request_hash, 8);
-	memcpy(bytes + 19, &expires_ms, 8);
-	cursor_mac(e, bytes, mac);
-	memcpy(bytes + CURSOR_BYTES, mac, CURSOR_MAC_BYTES);
-	char *text = arena_alloc(arena, BASE64URL_BYTES(sizeof(bytes)));
-	return text ? (struct span){text, base64url_encode(bytes, sizeof(bytes), text)} : (struct span){NULL, 0};
-}
-
-static int cursor_read(const struct engine *e, struct span text, uint64_t request_hash, int64_t now_ms, uint64_t *feed,
-                       uint16_t *page)
-{
-	uint8_t bytes[CURSOR_BYTES + CURSOR_MAC_BYTES], mac[DIGEST_BYTES];
-	uint64_t hash;
-	int64_t expires_ms;
-	if (base64url_decode(text, bytes, sizeof(bytes)) != (ptrdiff_t)sizeof(bytes) || bytes[0] != CURSOR_VERSION)
-		return FEED_CURSOR_BAD;
-	cursor_mac(e, bytes, mac);
-	memcpy(feed, bytes + 1, 8);
-	memcpy(page, bytes + 9, 2);
-	memcpy(&hash, bytes + 11, 8);
-	memcpy(&expires_ms, bytes + 19, 8);
-	if (!digest_equal(mac, bytes + CURSOR_BYTES, CURSOR_MAC_BYTES) || hash != request_hash)
-		return FEED_CURSOR_BAD;
-	return expires_ms < now_ms ? FEED_CURSOR_GONE : FEED_OK;
-}
 
 /* Of everything that decides what a feed holds, but for limit, explain and language of reasons. */
 static uint64_t request_hash(const struct feed_request *q)
@@ -85,65 +21,6 @@ static uint64_t request_hash(const struct feed_request *q)
 	for (size_t i = 0; i < q->n_exclude; i++)
 		h = hash_mix64(h * 31 + hash64(q->exclude[i]));
 	return h;
-}
-
-/* ---- the slate's way to the store ---- */
-
-struct slate_op {
-	struct write_op op;
-	uint64_t feed, user;
-	uint16_t page;
-	int64_t now_ms;
-	size_t n_bytes;
-	char bytes[];
-};
-
-static int slate_apply(struct write_op *op, struct store_txn *txn, void *ctx)
-{
-	struct slate_op *s = (struct slate_op *)op;
-	struct engine *e = engine_of(ctx);
-	uint8_t key[10];
-	struct hot *hot;
-	if (s->user) {
-		int r = readers_open_number(e->readers, txn, s->user, &hot);
-		if (r != 0) /* erased meanwhile: nothing of it is kept */
-			return r < 0 ? r : 0;
-		struct log_record record = {.kind = LOG_SLATE, .received_ms = s->now_ms, .feed = s->feed, .page = s->page};
-		r = engine_log_append(e, txn, hot, &record);
-		if (r < 0)
-			return r;
-	}
-	return store_put(txn, TABLE_SLATES, key_slate(key, s->feed, s->page), (struct span){s->bytes, s->n_bytes});
-}
-
-static void slate_done(struct write_op *op, int status, void *ctx)
-{
-	if (status < 0)
-		atomic_fetch_add(&engine_of(ctx)->n_slates_dropped, 1);
-	free(op);
-}
-
-static bool submit_slate(struct engine *e, const struct slate_record *record, uint64_t feed, uint16_t page,
-                         int64_t now_ms)
-{
-	struct buf b = {0};
-	slate_record_encode(&b, record);
-	struct slate_op *s = b.failed ? NULL : malloc(sizeof(*s) + b.len);
-	if (s) {
-		s->op = (struct write_op){.n_elements = 1, .apply = slate_apply, .done = slate_done};
-		s->feed = feed;
-		s->page = page;
-		s->user = record->user;
-		s->now_ms = now_ms;
-		s->n_bytes = b.len;
-		memcpy(s->bytes, b.data, b.len);
-	}
-	buf_free(&b);
-	if (s && engine_submit_growth(e, &s->op) == 0)
-		return true;
-	free(s);
-	atomic_fetch_add(&e->n_slates_dropped, 1);
-	return false;
 }
 
 /* Time-ordered, unique over workers and restarts. */
@@ -248,16 +125,17 @@ static int pick_from_pool(struct page *p, size_t n)
 {
 	size_t n_picked = 0;
 	uint16_t *order = arena_alloc(p->arena, (n + 1) * sizeof(*order));
-	struct rank_item *placed = arena_alloc(p->arena, (p->n_before + p->n_shown + 1) * sizeof(*placed));
+	size_t n_placed = p->n_lead + p->n_before + p->n_shown;
+	struct rank_item *placed = arena_alloc(p->arena, (n_placed + 1) * sizeof(*placed));
 	if (!order || !placed)
 		return -ENOMEM;
+	memcpy(placed, p->lead, p->n_lead * sizeof(*placed));
 	if (p->n_before)
-		memcpy(placed, p->before, p->n_before * sizeof(*placed));
-	if (p->n_shown)
-		memcpy(placed + p->n_before, p->shown, p->n_shown * sizeof(*placed));
+		memcpy(placed + p->n_lead, p->before, p->n_before * sizeof(*placed));
+	memcpy(placed + p->n_lead + p->n_before, p->shown, p->n_shown * sizeof(*placed));
 	if (p->query.rank.order == RANK_RANKED) {
 		int r = rank_diversify(p->w->scratch, p->query.rank.model, &p->query.rank, p->pool, p->n_pool, p->taken, placed,
-		                       p->n_before + p->n_shown, n, order, &n_picked);
+		                       n_placed, n, order, &n_picked);
 		if (r < 0)
 			return r;
 	} else {
@@ -351,26 +229,6 @@ static int fill_page(struct page *p)
 
 /* ---- from a page to what the caller gets ---- */
 
-static int encode_slate(struct page *p, uint64_t feed, uint16_t page, bool *logged)
-{
-	struct slate_item *items = arena_calloc(p->arena, p->n_shown, sizeof(*items));
-	struct slate_pool_item *pool = arena_calloc(p->arena, p->n_pool, sizeof(*pool));
-	if (!items || !pool)
-		return -ENOMEM;
-	for (size_t i = 0; i < p->n_shown; i++)
-		items[i] = (struct slate_item){p->shown[i].article, p->shown[i].story, p->shown[i].score, 1.0f, p->pinned[i]};
-	for (size_t i = 0; p->pool_is_new && i < p->n_pool; i++)
-		pool[i] = (struct slate_pool_item){p->pool[i].article, p->pool[i].score};
-	struct slate_record record = {
-		.user = p->query.reader ? p->query.reader->user : 0, .created_ms = p->created_ms, .sequence = p->sequence,
-		.request_hash = p->request_hash, .first_position = (uint32_t)p->n_before + 1,
-		.model = span_of(p->query.rank.model->name), .model_version = span_of(p->query.rank.model->version),
-		.items = items, .n_items = p->n_shown, .pool = pool, .n_pool = p->pool_is_new ? p->n_pool : 0,
-		.exhausted = p->exhausted};
-	*logged = submit_slate(p->w->engine, &record, feed, page, p->query.rank.now_ms);
-	return 0;
-}
-
 static int finish(struct page *p, const struct feed_request *q, uint64_t feed, uint16_t page, bool logged,
                   struct feed *out)
 {
@@ -393,7 +251,7 @@ static int finish(struct page *p, const struct feed_request *q, uint64_t feed, u
 	size_t depth = p->n_before + p->n_shown;
 	bool more = p->exhausted ? n_untaken(p) > 0 : true;
 	if (logged && more && depth < LIMIT_FEED_DEPTH && p->n_shown > 0)
-		out->next_cursor = cursor_make(p->w->engine, p->arena, feed, (uint16_t)(page + 1), p->request_hash,
+		out->next_cursor = slate_cursor_make(p->w->engine, p->arena, feed, (uint16_t)(page + 1), p->request_hash,
 		                               p->created_ms + ENGINE_CURSOR_MS);
 	atomic_fetch_add_explicit(&p->w->engine->n_feeds, 1, memory_order_relaxed);
 	return FEED_OK;
@@ -412,63 +270,15 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	p->n_pool = n;
 	p->exhausted = n < LIMIT_POOL;
 	p->pool_is_new = true;
-	if (p->query.rank.order == RANK_RANKED)
+	r = slate_find_lead(p);
+	if (r == 0 && p->query.rank.order == RANK_RANKED)
 		r = place_pins(p);
 	if (r == 0)
 		r = fill_page(p);
 	uint64_t feed = next_feed_number(p->w, q->now_ms);
 	if (r == 0)
-		r = encode_slate(p, feed, 0, &logged);
+		r = slate_keep(p, feed, 0, &logged);
 	return r < 0 ? r : finish(p, q, feed, 0, logged, out);
-}
-
-/* The items of a stored slate, where they stand now (segment NULL when gone). */
-static void items_of_slate(struct page *p, const struct slate_record *s, struct rank_item *out)
-{
-	for (size_t i = 0; i < s->n_items; i++) {
-		struct catalog_place place = catalog_find(p->w->engine->catalog, s->items[i].article);
-		out[i] = (struct rank_item){.article = s->items[i].article, .story = s->items[i].story,
-		                            .score = s->items[i].score, .segment = place.segment, .slot = place.slot};
-		if (place.segment)
-			out[i].published_ms = place.segment->published_ms[place.slot];
-	}
-}
-
-/* Reads the slates of pages [0, page) into before, pool and taken. */
-static int read_slates(struct page *p, uint64_t feed, uint16_t page)
-{
-	struct span value;
-	uint8_t key[10];
-	p->before = arena_alloc(p->arena, LIMIT_FEED_DEPTH * sizeof(*p->before));
-	if (!p->before)
-		return -ENOMEM;
-	for (uint16_t i = 0; i < page; i++) {
-		struct slate_record s;
-		int r = store_get(p->w->txn, TABLE_SLATES, key_slate(key, feed, i), &value);
-		if (r != 0)
-			return r < 0 ? r : FEED_CURSOR_GONE;
-		if (slate_record_decode(p->arena, value, &s))
-			return -EINVAL;
-		if (s.n_pool || i == 0) {
-			p->n_pool = s.n_pool;
-			for (size_t j = 0; j < s.n_pool; j++)
-				p->pool[j] = (struct rank_item){.article = s.pool[j].article, .score = s.pool[j].score};
-			memset(p->taken, 0, s.n_pool * sizeof(*p->taken));
-		}
-		p->exhausted = s.exhausted;
-		if (i == 0) {
-			p->created_ms = s.created_ms;
-			p->sequence = s.sequence;
-		}
-		if (p->n_before + s.n_items > LIMIT_FEED_DEPTH)
-			return FEED_CURSOR_GONE;
-		items_of_slate(p, &s, p->before + p->n_before);
-		p->n_before += s.n_items;
-	}
-	for (size_t i = 0; i < p->n_pool; i++)
-		for (size_t j = 0; j < p->n_before && !p->taken[i]; j++)
-			p->taken[i] = p->before[j].article == p->pool[i].article;
-	return 0;
 }
 
 /* The same cursor again: the same slate, less what may not be shown any more. */
@@ -477,7 +287,7 @@ static int replay_page(struct page *p, const struct slate_record *s)
 	struct rank_item *items = arena_alloc(p->arena, (s->n_items + 1) * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
-	items_of_slate(p, s, items);
+	slate_items(p, s, items);
 	for (size_t i = 0; i < s->n_items; i++) {
 		enum rank_why why;
 		struct rank_item probe = items[i];
@@ -502,12 +312,12 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 	struct span value;
 	struct slate_record stored;
 	bool logged = true;
-	int r = cursor_read(p->w->engine, q->cursor, p->request_hash, q->now_ms, &feed, &page);
+	int r = slate_cursor_read(p->w->engine, q->cursor, p->request_hash, q->now_ms, &feed, &page);
 	if (r != FEED_OK)
 		return r;
 	r = store_read_renew(p->w->txn);
 	if (r == 0)
-		r = read_slates(p, feed, page);
+		r = slate_read_before(p, feed, page);
 	if (r == FEED_CURSOR_GONE && feed >> 7 > atomic_load(&p->w->engine->last_feed))
 		return FEED_SLATE_PENDING; /* made by this process: it may still be in the queue */
 	if (r != 0)
@@ -527,7 +337,7 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 	} else if (r == 1) {
 		r = fill_page(p);
 		if (r == 0)
-			r = encode_slate(p, feed, page, &logged);
+			r = slate_keep(p, feed, page, &logged);
 	}
 	return r < 0 ? r : finish(p, q, feed, page, logged, out);
 }

@@ -33,6 +33,9 @@ struct page {
 	size_t n_wanted;
 	struct rank_item *before; /* [n_before] on earlier pages */
 	size_t n_before;
+	struct rank_item lead[LIMIT_SLATE_LEAD]; /* what the reader saw before this feed */
+	uint32_t lead_articles[LIMIT_SLATE_LEAD];
+	size_t n_lead;
 	struct rank_item *pool;   /* [n_pool] */
 	size_t n_pool;
 	bool taken[LIMIT_FEED_DEPTH];
@@ -46,5 +49,23 @@ struct page {
 	unsigned pin_positions[LIMIT_PINS];
 	size_t n_pins;
 };
+
+/* ---- slate.c ---- */
+
+struct span slate_cursor_make(const struct engine *e, struct arena *arena, uint64_t feed, uint16_t page,
+                              uint64_t request_hash, int64_t expires_ms);
+/* Returns FEED_OK, FEED_CURSOR_BAD or FEED_CURSOR_GONE. */
+int slate_cursor_read(const struct engine *e, struct span text, uint64_t request_hash, int64_t now_ms, uint64_t *feed,
+                      uint16_t *page) __attribute__((warn_unused_result));
+/* Queues the page's slate; *logged says whether there was room. Returns 0 or -ENOMEM. */
+int slate_keep(struct page *p, uint64_t feed, uint16_t page, bool *logged) __attribute__((warn_unused_result));
+/* The items of a stored slate, where they stand now (segment NULL when gone). */
+void slate_items(struct page *p, const struct slate_record *s, struct rank_item *out);
+/* Reads the slates of pages [0, page) into before, lead, pool and taken. Returns FEED_OK, FEED_CURSOR_GONE or negative
+ * errno. */
+int slate_read_before(struct page *p, uint64_t feed, uint16_t page) __attribute__((warn_unused_result));
+/* What the reader saw last by the impressions reported within the half hour, so that caps hold from one feed to the next.
+ * What was sent and not seen does not count: asking twice gives the same feed twice. Returns 0 or negative errno. */
+int slate_find_lead(struct page *p) __attribute__((warn_unused_result));
 
 #endif

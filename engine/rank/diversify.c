@@ -68,7 +68,7 @@ void rank_diversify_scratch_free(struct diversify_scratch *d)
 static const struct topic_term *item_vector(const struct rank_item *item, size_t *n)
 {
 	*n = 0;
-	if (!item->segment)
+	if (!item->segment || item->for_caps)
 		return NULL;
 	const struct topic_term *vector = catalog_vector(item->segment, item->slot, n);
 	assert(*n <= LIMIT_VECTOR);

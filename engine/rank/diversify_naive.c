@@ -4,7 +4,7 @@
 
 static int32_t dot(const struct rank_item *a, const struct rank_item *b)
 {
-	if (!a->segment || !b->segment)
+	if (!a->segment || !b->segment || a->for_caps || b->for_caps)
 		return 0;
 	size_t n, m;
 	const struct topic_term *x = catalog_vector(a->segment, a->slot, &n), *y = catalog_vector(b->segment, b->slot, &m);

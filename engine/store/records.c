@@ -411,6 +411,9 @@ void slate_record_encode(struct buf *b, const struct slate_record *r)
 		put_f32(b, r->items[i].propensity);
 		put_u8(b, r->items[i].pinned);
 	}
+	put_varint(b, r->n_lead);
+	for (size_t i = 0; i < r->n_lead; i++)
+		put_varint(b, r->lead[i]);
 	put_varint(b, r->n_pool);
 	int64_t last = INT32_MAX;
 	for (size_t i = 0; i < r->n_pool; i++) {
@@ -448,11 +451,17 @@ int slate_record_decode(struct arena *arena, struct span bytes, struct slate_rec
 		items[i].propensity = get_finite(&b);
 		items[i].pinned = get_u8(&b) != 0;
 	}
+	r.n_lead = get_varint(&b);
+	if (b.failed || r.n_lead > LIMIT_SLATE_LEAD)
+		return 1;
+	uint32_t *lead = arena_calloc(arena, r.n_lead, sizeof(*lead));
+	for (size_t i = 0; lead && i < r.n_lead; i++)
+		lead[i] = (uint32_t)get_varint(&b);
 	r.n_pool = get_varint(&b);
 	if (b.failed || r.n_pool > LIMIT_FEED_DEPTH)
 		return 1;
 	struct slate_pool_item *pool = arena_calloc(arena, r.n_pool, sizeof(*pool));
-	if (!pool)
+	if (!lead || !pool)
 		return 1;
 	int64_t last = INT32_MAX;
 	for (size_t i = 0; i < r.n_pool; i++) {
@@ -468,6 +477,7 @@ int slate_record_decode(struct arena *arena, struct span bytes, struct slate_rec
 	if (!bytes_done(&b))
 		return 1;
 	r.items = items;
+	r.lead = lead;
 	r.pool = pool;
 	*out = r;
 	return 0;

@@ -111,6 +111,8 @@ struct slate_pool_item {
 	uint32_t article;
 	int32_t score;
 };
+enum { LIMIT_SLATE_LEAD = 100 };
+
 struct slate_record {
 	uint64_t user; /* 0: a reader with no record */
 	int64_t created_ms;
@@ -120,7 +122,8 @@ struct slate_record {
 	struct span model, model_version;
 	const struct slate_item *items;     /* [n_items] */
 	const struct slate_pool_item *pool; /* [n_pool]; only where the pool was drawn: first page or refill */
-	size_t n_items, n_pool;
+	const uint32_t *lead; /* [n_lead] articles that the reader saw last before this feed; first page only */
+	size_t n_items, n_pool, n_lead;
 	bool exhausted; /* the pool holds every eligible story that was left */
 };
 void slate_record_encode(struct buf *b, const struct slate_record *r);

@@ -115,6 +115,30 @@ class Walk(unittest.TestCase):
         self.assertEqual(len(seen), len(set(seen)))
         self.assertEqual(set(seen), {a["id"] for a in first})
 
+    def test_caps_hold_from_one_feed_to_the_next(self):
+        """models/default.json: at most two of a source in any six positions."""
+        self.client.post("/v1/articles", [article(n, source="The Loud One" if n < 20 else f"paper {n % 6}",
+                                                  topics=["loud"] if n < 20 else [f"topic {n % 7}"]) for n in range(60)])
+        self.client.post("/v1/events", {"user_id": "u", "article_id": "a0", "type": "like"})
+        sources = []
+
+        def see(feed):
+            for item in feed["items"]:
+                sources.append(item["article"]["source"])
+            self.client.post("/v1/events", [{"user_id": "u", "article_id": item["article"]["id"], "type": "impression",
+                                             "feed_id": feed["feed_id"], "position": item["position"]}
+                                            for item in feed["items"]])
+
+        for _ in range(6):
+            first = self.client.get("/v1/users/u/feed?limit=2")[1]
+            again = self.client.get("/v1/users/u/feed?limit=2")[1]
+            self.assertEqual(first["items"], again["items"])  # what was not seen does not count
+            see(first)
+            see(self.client.get(f"/v1/users/u/feed?limit=3&cursor={first['next_cursor']}")[1])
+        self.assertEqual(sources[:2], ["The Loud One"] * 2)
+        for i in range(len(sources) - 5):
+            self.assertLessEqual(max(sources[i:i + 6].count(s) for s in sources), 2, sources)
+
     def test_the_sample_reads_itself_in(self):
         for name in ("stories.ndjson", "corrections.ndjson"):
             with open(os.path.join(SAMPLE, name), "rb") as file:

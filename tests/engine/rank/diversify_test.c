@@ -43,6 +43,8 @@ static struct scene *scene_new(uint64_t seed)
 		memcpy(s->before, s->pool + s->n_pool, s->n_before * sizeof(*s->pool));
 		s->pool[1].segment = NULL;
 		s->before[0].segment = s->n_before ? NULL : s->before[0].segment;
+		for (size_t i = 0; i < s->n_before && rng_below(&rng, 8); i++)
+			s->before[i].for_caps = true;
 	}
 	return s;
 }
