@@ -491,80 +491,103 @@ static int open_engine(struct import *im, const char *dir, const char *settings)
 	return r;
 }
 
-static void summary(const struct import *im, uint64_t n_done, const char *what)
+static void summary(const struct import *im, const char *what, uint64_t n_done)
 {
-	if (what)
-		printf("%llu %s", (unsigned long long)n_done, what);
-	if (!what)
-		printf("%llu articles created, %llu updated, %llu unchanged, %llu stale",
+	printf("%s: ", what);
+	if (im->articles[ARTICLE_CREATED] + im->articles[ARTICLE_UPDATED] + im->articles[ARTICLE_UNCHANGED] +
+	    im->articles[ARTICLE_STALE])
+		printf("%llu created, %llu updated, %llu unchanged, %llu stale",
 		       (unsigned long long)im->articles[ARTICLE_CREATED], (unsigned long long)im->articles[ARTICLE_UPDATED],
 		       (unsigned long long)im->articles[ARTICLE_UNCHANGED], (unsigned long long)im->articles[ARTICLE_STALE]);
+	else
+		printf("%llu taken", (unsigned long long)n_done);
 	if (im->events[EVENT_ACCEPTED] || im->events[EVENT_DUPLICATE])
 		printf(", %llu events accepted, %llu duplicates", (unsigned long long)im->events[EVENT_ACCEPTED],
 		       (unsigned long long)im->events[EVENT_DUPLICATE]);
 	printf(", %llu rejected\n", (unsigned long long)im->n_rejected);
 }
 
-int cmd_import(int argc, char **argv)
+enum { DATA, EDITIONS, ARTICLES, READERS, EVENTS, REBASE, CONFIG, N_OPTIONS }; /* files in the order they are read */
+
+/* Returns 0, 1 when nothing of the file could be taken, or negative errno. */
+static int import_file(struct import *im, int kind, const char *what, const char *path)
 {
-	enum { DATA, ARTICLES, EVENTS, EDITIONS, READERS, REBASE, CONFIG };
-	struct option_value o[] = {{.name = "--data"}, {.name = "--articles"}, {.name = "--events"}, {.name = "--editions"},
-	                           {.name = "--readers"}, {.name = "--rebase"}, {.name = "--config"}, {0}};
-	struct import im = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER, .now_ms = wall_ms(),
-	                    .terminal = isatty(STDERR_FILENO)};
 	struct waiter waiter = WAITER;
+	bool lines = kind == ARTICLES || kind == EVENTS;
 	uint64_t n_done = 0;
-	int r = options_parse("import", argc, argv, o), kind = 0;
-	if (r != 0)
-		return r;
-	for (int i = ARTICLES; i <= READERS; i++)
-		kind = !o[i].value ? kind : kind ? -1 : i;
-	if (!o[DATA].value || kind <= 0) {
-		fputs("mynews import: give --data DIR and one of --articles, --events, --editions, --readers FILE\n", stderr);
+	im->n_lines = im->n_rejected = im->n_reported = 0;
+	memset(im->articles, 0, sizeof(im->articles));
+	memset(im->events, 0, sizeof(im->events));
+	int r = kind == EDITIONS  ? import_editions(im, path, &n_done)
+	        : kind == READERS ? import_readers(im, path, &n_done)
+	                          : import_lines(im, path, kind == EVENTS);
+	if (r == 0)
+		r = waiter_wait(&waiter, engine_flush(im->engine, true, waiter_done, &waiter));
+	if (r < 0)
+		fprintf(stderr, "mynews import: %s: %s; what was committed before stays\n", path, strerror(-r));
+	summary(im, what, lines ? im->n_lines - im->n_rejected : n_done);
+	if (r == 0 && im->n_rejected > 0 && (lines ? im->n_rejected >= im->n_lines : n_done == 0))
+		r = 1;
+	return r;
+}
+
+static int check_arguments(const struct option_value *o)
+{
+	unsigned n_files = 0;
+	for (int kind = EDITIONS; kind <= EVENTS; kind++)
+		n_files += o[kind].value != NULL;
+	if (!o[DATA].value || n_files == 0) {
+		fputs("mynews import: give --data DIR and one or more of --editions, --articles, --readers, --events FILE\n", stderr);
 		return EXIT_USAGE;
 	}
 	if (o[REBASE].value && strcmp(o[REBASE].value, "now") != 0) {
 		fputs("mynews import: --rebase takes now\n", stderr);
 		return EXIT_USAGE;
 	}
-	if (access(o[kind].value, R_OK) != 0) {
-		fprintf(stderr, "mynews import: can't read %s: %s\n", o[kind].value, strerror(errno));
-		return EXIT_FAILED;
-	}
-	if (o[REBASE].value && (kind == ARTICLES || kind == EVENTS)) {
-		int64_t newest_ms;
-		r = newest_time(o[kind].value, kind == EVENTS, &newest_ms);
-		if (r == 0 && newest_ms)
-			im.shift_ms = im.now_ms - newest_ms;
-	}
+	for (int kind = EDITIONS; kind <= EVENTS; kind++)
+		if (o[kind].value && access(o[kind].value, R_OK) != 0) {
+			fprintf(stderr, "mynews import: can't read %s: %s\n", o[kind].value, strerror(errno));
+			return EXIT_FAILED;
+		}
+	return EXIT_FINE;
+}
+
+/* The newest of the articles' times becomes now, or of the events' when no articles come along. */
+static int find_shift(struct import *im, const struct option_value *o)
+{
+	int kind = o[ARTICLES].value ? ARTICLES : EVENTS;
+	int64_t newest_ms = 0;
+	int r = o[REBASE].value && o[kind].value ? newest_time(o[kind].value, kind == EVENTS, &newest_ms) : 0;
+	if (r < 0)
+		fprintf(stderr, "mynews import: %s: %s\n", o[kind].value, strerror(-r));
+	im->shift_ms = newest_ms ? im->now_ms - newest_ms : 0;
+	return r;
+}
+
+int cmd_import(int argc, char **argv)
+{
+	struct option_value o[N_OPTIONS + 1] = {{.name = "--data"}, {.name = "--editions"}, {.name = "--articles"},
+	                                        {.name = "--readers"}, {.name = "--events"}, {.name = "--rebase"},
+	                                        {.name = "--config"}, {0}};
+	struct import im = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER, .now_ms = wall_ms(),
+	                    .terminal = isatty(STDERR_FILENO)};
+	int r = options_parse("import", argc, argv, o);
+	if (r == 0)
+		r = check_arguments(o);
+	if (r != 0)
+		return r;
 	im.slots = calloc(SLOTS, sizeof(*im.slots));
-	if (!im.slots)
-		r = -ENOMEM;
 	for (int i = 0; im.slots && i < SLOTS; i++)
 		im.slots[i].import = &im;
-	if (r < 0) {
-		fprintf(stderr, "mynews import: %s: %s\n", o[kind].value, strerror(-r));
-		free(im.slots);
-		return EXIT_FAILED;
-	}
-	r = open_engine(&im, o[DATA].value, o[CONFIG].value);
-	if (r == 0) {
-		r = kind == EDITIONS  ? import_editions(&im, o[kind].value, &n_done)
-		    : kind == READERS ? import_readers(&im, o[kind].value, &n_done)
-		                      : import_lines(&im, o[kind].value, kind == EVENTS);
-		if (r == 0)
-			r = waiter_wait(&waiter, engine_flush(im.engine, true, waiter_done, &waiter));
-		if (r < 0)
-			fprintf(stderr, "mynews import: %s: %s; what was committed before stays\n", o[kind].value, strerror(-r));
-		summary(&im, kind == EVENTS ? im.n_lines : n_done,
-		        kind == EVENTS ? "lines" : kind == EDITIONS ? "editions" : kind == READERS ? "readers" : NULL);
-		bool lines = kind == ARTICLES || kind == EVENTS;
-		if (r == 0 && im.n_rejected > 0 && (lines ? im.n_rejected >= im.n_lines : n_done == 0))
-			r = 1; /* nothing could be taken */
-	}
+	r = im.slots ? find_shift(&im, o) : -ENOMEM;
+	if (r == 0)
+		r = open_engine(&im, o[DATA].value, o[CONFIG].value);
+	for (int kind = EDITIONS; kind <= EVENTS && r == 0; kind++)
+		if (o[kind].value)
+			r = import_file(&im, kind, o[kind].name + 2, o[kind].value);
 	engine_worker_free(im.worker);
 	engine_close(im.engine);
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; im.slots && i < SLOTS; i++)
 		arena_free(&im.slots[i].arena);
 	free(im.slots);
 	return r == 0 ? EXIT_FINE : EXIT_FAILED;

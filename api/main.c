@@ -10,7 +10,7 @@ static const struct {
 	const char *usage;
 } commands[] = {
 	{"serve", cmd_serve, "--data DIR [--listen 127.0.0.1:8080] [--threads N] [--config FILE] [--clock manual[:TIME]]"},
-	{"import", cmd_import, "--data DIR --articles FILE.ndjson[.gz] | --events FILE | --editions FILE | --readers FILE [--rebase now] [--config FILE]"},
+	{"import", cmd_import, "--data DIR [--editions FILE] [--articles FILE.ndjson[.gz]] [--readers FILE] [--events FILE] [--rebase now] [--config FILE]"},
 	{"export", cmd_export, "--data DIR [--to FILE]"},
 	{"backup", cmd_backup, "--data DIR --to PATH"},
 	{"compact", cmd_compact, "--data DIR --to PATH"},
