@@ -96,6 +96,8 @@ static int decode_all(struct http_exchange *x, const struct batch *batch, struct
 			e->user_id = reader;
 		else if (reader.len && !span_equal(e->user_id, reader))
 			decode_error(d, "user_id", -1, "is not the reader of this token");
+		else if (span_equal_cstr(e->user_id, "me"))
+			decode_error(d, "user_id", -1, "\"me\" needs a reader's token");
 		if (d->no_memory)
 			return -ENOMEM;
 		in->n_good += d->n_errors == 0;

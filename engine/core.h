@@ -33,8 +33,12 @@ int topics_load(struct topics *t, struct store_txn *txn) __attribute__((warn_unu
 uint32_t topics_find(const struct topics *t, struct span name);
 /* The name of a number; empty when unknown. Lives as long as the process. Any thread. */
 struct span topics_name(const struct topics *t, uint32_t topic);
-/* Writer: finds or makes. Returns 0 or negative errno. What a batch made is forgotten by topics_abandon. */
-int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, uint32_t *out)
+/* How it is shown: as it was first written, without namespace. Likewise. */
+struct span topics_label(const struct topics *t, uint32_t topic);
+/* The parts of a stored record. */
+void topics_split(struct span record, struct span *name, struct span *label);
+/* Writer: finds or makes; a label (may be empty) is kept when there is none yet. Returns 0 or negative errno. What a batch made is forgotten by topics_abandon. */
+int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, struct span label, uint32_t *out)
 	__attribute__((warn_unused_result));
 void topics_commit(struct topics *t);
 void topics_abandon(struct topics *t);

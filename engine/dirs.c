@@ -82,8 +82,9 @@ static const char *check_article_id(struct checker *k, struct arena *arena, stru
 
 static const char *check_topic(struct checker *k, struct arena *arena, struct span key, struct span value)
 {
-	struct span number;
-	return store_get(k->txn, TABLE_TOPIC_IDS, value, &number) == 0 && span_equal(number, key)
+	struct span number, name, label;
+	topics_split(value, &name, &label);
+	return store_get(k->txn, TABLE_TOPIC_IDS, name, &number) == 0 && span_equal(number, key)
 	               ? NULL
 	               : "its name does not lead to it";
 }

@@ -150,13 +150,14 @@ struct feed_request {
 	enum feed_order order;
 	unsigned limit; /* 1 to LIMIT_FEED */
 	bool each_report; /* every report, not the best of each story: article lists */
-	bool explain;   /* all reasons instead of the strongest three */
+	bool explain;   /* all reasons instead of the three most telling */
 	int64_t now_ms;
 };
 
 struct feed_reason {
 	const char *code;   /* a feature's name, or "pin" */
 	struct span topic;  /* namespaced; empty when it has none */
+	struct span label;  /* the topic as it is written, without namespace */
 	double contribution;
 };
 
@@ -171,7 +172,7 @@ struct feed_item {
 	unsigned story_size;
 	const struct span *others; /* [n_others] JSON objects {id,title,source,...} of the story's other live reports */
 	size_t n_others;
-	const struct feed_reason *reasons; /* [n_reasons] strongest first */
+	const struct feed_reason *reasons; /* [n_reasons]; all of them strongest first, else the most telling */
 	size_t n_reasons;
 };
 

@@ -204,7 +204,8 @@ static int number_vector(struct engine *e, struct store_txn *txn, const struct t
 	if (!vector)
 		return -ENOMEM;
 	for (size_t i = 0; i < analysis->n_vector; i++) {
-		int error = topics_resolve(e->topics, txn, analysis->vector[i].topic, &vector[i].topic);
+		int error = topics_resolve(e->topics, txn, analysis->vector[i].topic, analysis->vector[i].label,
+		                           &vector[i].topic);
 		if (error < 0)
 			return error;
 		float q = roundf(analysis->vector[i].weight * TOPIC_TERM_ONE);

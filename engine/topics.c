@@ -1,7 +1,8 @@
 /* The topic dictionary: namespaced names and their numbers.
  *
  * A name stands once in memory, in blocks that are never freed while the process runs, so a span of it may be handed
- * anywhere. Names are found by a 64-bit hash; numbers index two-level tables of pointers that only grow, so readers
+ * anywhere. A topic's record is its name and, when somebody wrote it otherwise ("Vladimir Putin"), a NUL and the label
+ * to show. Names are found by a 64-bit hash; numbers index two-level tables of pointers that only grow, so readers
  * need no lock. A number's namespace is in its top bits. */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,8 +12,8 @@
 enum { CHUNK = 4096, N_CHUNKS = 4096 }; /* 16 M topics a namespace */
 
 struct name {
-	uint16_t len;
-	char text[];
+	uint16_t len, label_len; /* label_len 0: shown as the name is */
+	char text[]; /* name, label */
 };
 
 struct name_chunk {
@@ -70,17 +71,33 @@ uint32_t topics_find(const struct topics *t, struct span name)
 	return (uint32_t)map_get(t->by_hash, hash64(name));
 }
 
-struct span topics_name(const struct topics *t, uint32_t topic)
+static const struct name *find_name(const struct topics *t, uint32_t topic)
 {
 	uint32_t ns = topic >> TOPIC_NAMESPACE_SHIFT, n = topic & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
 	if (ns == 0 || ns >= N_TOPIC_NAMESPACES || n >= CHUNK * N_CHUNKS)
-		return (struct span){NULL, 0};
+		return NULL;
 	struct name_chunk *chunk = atomic_load_explicit(&t->chunks[ns][n / CHUNK], memory_order_acquire);
-	struct name *name = chunk ? atomic_load_explicit(&chunk->names[n % CHUNK], memory_order_acquire) : NULL;
+	return chunk ? atomic_load_explicit(&chunk->names[n % CHUNK], memory_order_acquire) : NULL;
+}
+
+struct span topics_name(const struct topics *t, uint32_t topic)
+{
+	const struct name *name = find_name(t, topic);
 	return name ? (struct span){name->text, name->len} : (struct span){NULL, 0};
 }
 
-static int add(struct topics *t, uint32_t topic, struct span text)
+struct span topics_label(const struct topics *t, uint32_t topic)
+{
+	const struct name *name = find_name(t, topic);
+	size_t space = namespaces[topic >> TOPIC_NAMESPACE_SHIFT < N_TOPIC_NAMESPACES ? topic >> TOPIC_NAMESPACE_SHIFT : 0].len;
+	if (!name)
+		return (struct span){NULL, 0};
+	return name->label_len ? (struct span){name->text + name->len, name->label_len}
+	                       : (struct span){name->text + space, name->len - space};
+}
+
+/* Sets the name and label of a number, new or known. What was there stays in memory: others may hold it. */
+static int add(struct topics *t, uint32_t topic, struct span text, struct span label)
 {
 	uint32_t ns = topic >> TOPIC_NAMESPACE_SHIFT, n = topic & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
 	if (n >= CHUNK * N_CHUNKS)
@@ -93,20 +110,47 @@ static int add(struct topics *t, uint32_t topic, struct span text)
 		atomic_store_explicit(&t->chunks[ns][n / CHUNK], chunk, memory_order_release);
 		atomic_fetch_add_explicit(&t->bytes, sizeof(*chunk), memory_order_relaxed);
 	}
-	struct name *name = arena_alloc(&t->names, sizeof(*name) + text.len);
+	struct name *name = arena_alloc(&t->names, sizeof(*name) + text.len + label.len);
 	if (!name)
 		return -ENOMEM;
 	name->len = (uint16_t)text.len;
+	name->label_len = (uint16_t)label.len;
 	memcpy(name->text, text.data, text.len);
+	if (label.len)
+		memcpy(name->text + text.len, label.data, label.len);
 	int r = map_put(t->by_hash, hash64(text), topic);
 	if (r < 0)
 		return r;
+	bool known = atomic_load_explicit(&chunk->names[n % CHUNK], memory_order_relaxed) != NULL;
 	atomic_store_explicit(&chunk->names[n % CHUNK], name, memory_order_release);
 	if (n > t->n[ns])
 		t->n[ns] = n;
-	atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&t->bytes, sizeof(*name) + text.len + 32, memory_order_relaxed);
+	atomic_fetch_add_explicit(&t->count, !known, memory_order_relaxed);
+	atomic_fetch_add_explicit(&t->bytes, sizeof(*name) + text.len + label.len + 32, memory_order_relaxed);
 	return 0;
+}
+
+void topics_split(struct span record, struct span *name, struct span *label)
+{
+	const char *nul = memchr(record.data, '\0', record.len);
+	size_t len = nul ? (size_t)(nul - record.data) : record.len;
+	*name = (struct span){record.data, len};
+	*label = nul ? (struct span){nul + 1, record.len - len - 1} : (struct span){NULL, 0};
+}
+
+static int put(struct topics *t, struct store_txn *txn, uint32_t topic, struct span name, struct span label)
+{
+	char record[LIMIT_TOPIC_BYTES + 1 + LIMIT_ID_BYTES];
+	uint8_t key[4];
+	size_t n = name.len;
+	memcpy(record, name.data, n);
+	if (label.len) {
+		record[n++] = '\0';
+		memcpy(record + n, label.data, label.len);
+		n += label.len;
+	}
+	int r = store_put(txn, TABLE_TOPICS, key_u32(key, topic), (struct span){record, n});
+	return r < 0 ? r : add(t, topic, name, label);
 }
 
 int topics_load(struct topics *t, struct store_txn *txn)
@@ -118,12 +162,14 @@ int topics_load(struct topics *t, struct store_txn *txn)
 		return r;
 	for (r = store_first(c, &key, &value); r == 0; r = store_next(c, &key, &value)) {
 		uint32_t topic = key_to_u32(key), ns = topic >> TOPIC_NAMESPACE_SHIFT;
-		if (key.len != 4 || ns == 0 || ns >= N_TOPIC_NAMESPACES || value.len == 0 ||
-		    value.len > LIMIT_TOPIC_BYTES) {
+		struct span name, label;
+		topics_split(value, &name, &label);
+		if (key.len != 4 || ns == 0 || ns >= N_TOPIC_NAMESPACES || name.len <= namespaces[ns].len ||
+		    name.len > LIMIT_TOPIC_BYTES || label.len > LIMIT_ID_BYTES) {
 			r = -EINVAL;
 			break;
 		}
-		r = add(t, topic, value);
+		r = add(t, topic, name, label);
 		if (r < 0)
 			break;
 	}
@@ -132,25 +178,27 @@ int topics_load(struct topics *t, struct store_txn *txn)
 	return r < 0 ? r : 0;
 }
 
-int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, uint32_t *out)
+int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, struct span label, uint32_t *out)
 {
 	uint32_t topic = topics_find(t, name);
+	enum topic_namespace ns = topics_namespace(name);
+	uint8_t key[4];
+	int r = 0;
+	if (label.len > LIMIT_ID_BYTES || (label.len && memchr(label.data, '\0', label.len)))
+		label.len = 0;
 	if (topic == 0) {
-		enum topic_namespace ns = topics_namespace(name);
 		if (ns == 0 || name.len > LIMIT_TOPIC_BYTES)
 			return -EINVAL;
-		uint8_t key[4];
 		topic = (uint32_t)ns << TOPIC_NAMESPACE_SHIFT | (t->n[ns] + 1);
-		int r = store_put(txn, TABLE_TOPICS, key_u32(key, topic), name);
+		r = store_put(txn, TABLE_TOPIC_IDS, name, key_u32(key, topic));
 		if (r == 0)
-			r = store_put(txn, TABLE_TOPIC_IDS, name, key_u32(key, topic));
-		if (r == 0)
-			r = add(t, topic, name);
-		if (r < 0)
-			return r;
+			r = put(t, txn, topic, name, label);
+	} else if (label.len && ns != TOPIC_TERM && find_name(t, topic)->label_len == 0) {
+		r = put(t, txn, topic, topics_name(t, topic), label); /* first known by its name alone */
 	}
-	*out = topic;
-	return 0;
+	if (r == 0)
+		*out = topic;
+	return r;
 }
 
 void topics_commit(struct topics *t)

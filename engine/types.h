@@ -58,6 +58,7 @@ struct article {
  * Euclidean length 1. */
 struct topic_weight {
 	struct span topic; /* "topic:vladimir putin", "section:world", "term:putin" */
+	struct span label; /* as it is written, "Vladimir Putin"; empty: as in the name */
 	float weight;
 };
 

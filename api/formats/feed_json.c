@@ -20,7 +20,8 @@ static void put_reasons(struct buf *b, const struct feed_item *item, const struc
 		buf_put_cstr(b, i ? ",{\"code\":" : "{\"code\":");
 		buf_put_json_string(b, span_of(r->code));
 		buf_clear(words->scratch);
-		words->text(words->scratch, r->code, r->topic, r->contribution, words->language);
+		/* Interest in an author reads as interest in a source does. */
+		words->text(words->scratch, span_starts_with(r->topic, SPAN("author:")) ? "source" : r->code, r->label.len ? r->label : r->topic, r->contribution, words->language);
 		buf_put_cstr(b, ",\"text\":");
 		buf_put_json_string(b, buf_span(words->scratch));
 		if (r->topic.len) {

@@ -59,6 +59,7 @@ struct word {
 	size_t n_characters;
 	bool letters, ideograph;
 	enum capital capital;
+	size_t at, n_units; /* where it stands in the text before folding, when that is aligned */
 };
 
 static void read_word(const UChar *s, int32_t n, struct word *out)
@@ -106,6 +107,20 @@ static void count_capital(struct term *term, enum capital capital)
 	term->n_plain += capital == CAPITAL_NONE && term->n_plain < UINT16_MAX;
 }
 
+/* How the word is written behind its stem: a name with its capital, any other word folded. */
+static int add_label(struct text *t, struct term *term, struct span stem, const struct word *word)
+{
+	size_t before = t->names.len;
+	if (word->capital == CAPITAL_NAME) {
+		if (text_u16_to_utf8(t->raw.data + word->at, word->n_units, &t->names))
+			return -ENOMEM;
+	} else if (!span_equal(stem, (struct span){word->utf8, word->len})) {
+		buf_put(&t->names, word->utf8, word->len);
+	}
+	term->label_len = (uint16_t)(t->names.len - before);
+	return t->names.failed ? -ENOMEM : 0;
+}
+
 static int add_term(struct text *t, struct span stem, const struct word *word, enum text_field field)
 {
 	uint32_t hash = (uint32_t)hash64(stem);
@@ -131,7 +146,7 @@ static int add_term(struct text *t, struct span stem, const struct word *word, e
 	term->n[field] = 1;
 	count_capital(term, word->capital);
 	buf_put_span(&t->names, stem);
-	return t->names.failed ? -ENOMEM : 0;
+	return add_label(t, term, stem, word);
 }
 
 /* Whether most words of a text begin with a capital, as English headlines do: then a capital says nothing. */
@@ -168,6 +183,8 @@ static int collect_word(struct text *t, const struct text_language *language, en
 	read_word(s, n, &word);
 	word.ideograph = ideograph;
 	word.capital = capital;
+	word.at = (size_t)(s - t->folded.data);
+	word.n_units = (size_t)n < TERM_BYTES / 3 ? (size_t)n : TERM_BYTES / 3;
 	if (word.len == 0)
 		return 0;
 	uint64_t key = hash64((struct span){word.utf8, word.len}) ^ language->seed;

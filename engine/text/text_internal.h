@@ -35,7 +35,7 @@ struct u16 {
 struct term {
 	uint32_t hash; /* of the stem; never 0 */
 	uint32_t name; /* offset into text.names */
-	uint16_t name_len;
+	uint16_t name_len, label_len; /* the label follows the name; 0: the word is written as its stem */
 	uint16_t n[N_FIELDS]; /* occurrences */
 	uint16_t n_names;     /* occurrences with a capital where the text did not ask for one */
 	uint16_t n_plain;     /* occurrences without a capital in scripts that have them */
@@ -113,6 +113,11 @@ void text_forget_terms(struct text *t);
 static inline struct span term_name(const struct text *t, const struct term *term)
 {
 	return (struct span){t->names.data + term->name, term->name_len};
+}
+
+static inline struct span term_label(const struct text *t, const struct term *term)
+{
+	return (struct span){t->names.data + term->name + term->name_len, term->label_len};
 }
 
 /* stopwords.c */

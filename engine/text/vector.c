@@ -44,7 +44,9 @@ static int add_declared(struct builder *b, int kind, struct span name)
 	uint32_t key = (uint32_t)hash64(topic);
 	double idf = text_idf(text_df_total(b->weights->df, b->weights->now_ms),
 	                      text_df_count(b->weights->df, key, b->weights->now_ms));
+	struct span bare = {topic.data + strlen(kinds[kind].space), topic.len - strlen(kinds[kind].space)};
 	b->entries[b->n].topic = topic;
+	b->entries[b->n].label = span_equal(bare, name) ? (struct span){NULL, 0} : name;
 	b->entries[b->n].weight = (float)idf;
 	b->kind[b->n++] = (uint8_t)kind;
 	b->keys[b->n_keys++] = key;
@@ -97,9 +99,11 @@ static int add_terms(struct builder *b)
 	for (size_t i = 0; i < n; i++) {
 		struct span stem = term_name(b->text, &b->text->terms[best[i]]);
 		struct span topic = arena_printf(b->arena, "term:%.*s", (int)stem.len, stem.data);
-		if (!topic.data)
+		struct span label = arena_copy(b->arena, term_label(b->text, &b->text->terms[best[i]]));
+		if (!topic.data || !label.data)
 			return -ENOMEM;
 		b->entries[b->n].topic = topic;
+		b->entries[b->n].label = label;
 		b->entries[b->n].weight = weight[i];
 		b->kind[b->n++] = KIND_TERM;
 	}

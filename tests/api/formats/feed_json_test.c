@@ -11,7 +11,7 @@ static void words_text(struct buf *out, const char *code, struct span topic, dou
 static void whole(void **state)
 {
 	const struct span others[] = {SPAN("{\"id\":\"b\"}"), SPAN("{\"id\":\"c\"}")};
-	const struct feed_reason reasons[] = {{"topic_long", SPAN("topic:x"), 0.5}, {"fresh", {0}, -0.25}};
+	const struct feed_reason reasons[] = {{"topic_long", SPAN("topic:x"), SPAN("X"), 0.5}, {.code = "fresh", .contribution = -0.25}};
 	const struct feed_item items[] = {
 		{.position = 1, .card = SPAN("{\"id\":\"a\"}"), .score = 1.5, .propensity = 1, .moved_by = 2, .story = 7,
 		 .story_size = 3, .others = others, .n_others = 2, .reasons = reasons, .n_reasons = 2},
@@ -34,7 +34,7 @@ static void whole(void **state)
 	assert_string_equal(json_string_value(json_object_get(json_object_get(first, "story"), "id")), "7");
 	assert_int_equal(json_array_size(json_object_get(json_object_get(first, "story"), "others")), 2);
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(first, "moved"), "from")), 3);
-	assert_string_equal(json_string_value(json_object_get(reason, "text")), "<topic_long> \"topic:x\" en");
+	assert_string_equal(json_string_value(json_object_get(reason, "text")), "<topic_long> \"X\" en");
 	assert_null(json_object_get(json_array_get(json_object_get(first, "reasons"), 1), "topic"));
 	assert_true(json_is_true(json_object_get(json_array_get(json_object_get(v, "items"), 1), "pinned")));
 	json_decref(v);
