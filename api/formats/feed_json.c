@@ -1,5 +1,7 @@
 #include "api/formats/feed_json.h"
 
+#include <math.h>
+
 #include "api/formats/event_json.h"
 #include "engine/base/rfc3339.h"
 
@@ -10,6 +12,30 @@ static void put_time(struct buf *b, int64_t ms)
 	buf_put_char(b, '"');
 	buf_put(b, text, n);
 	buf_put_char(b, '"');
+}
+
+/* A score or a part of one to the millionth. All its digits would take three rounds of printf and strtod a number and say
+ * no more: parts are summed to 1e-4. */
+static void put_score(struct buf *b, double value)
+{
+	char digits[8] = ".";
+	if (!(fabs(value) < 1e9)) {
+		buf_put_json_double(b, value);
+		return;
+	}
+	int64_t millionths = llround(value * 1e6);
+	uint64_t size = millionths < 0 ? -(uint64_t)millionths : (uint64_t)millionths;
+	uint32_t rest = (uint32_t)(size % 1000000);
+	if (millionths < 0)
+		buf_put_char(b, '-');
+	buf_put_u64(b, size / 1000000);
+	size_t n = 7;
+	for (size_t i = 6; i > 0; i--, rest /= 10)
+		digits[i] = (char)('0' + rest % 10);
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
+	if (n > 1)
+		buf_put(b, digits, n);
 }
 
 static void put_reasons(struct buf *b, const struct feed_item *item, const struct feed_words *words)
@@ -29,7 +55,7 @@ static void put_reasons(struct buf *b, const struct feed_item *item, const struc
 			buf_put_json_string(b, r->topic);
 		}
 		buf_put_cstr(b, ",\"contribution\":");
-		buf_put_json_double(b, r->contribution);
+		put_score(b, r->contribution);
 		buf_put_char(b, '}');
 	}
 	buf_put_char(b, ']');
@@ -40,7 +66,7 @@ void feed_json_item(struct buf *b, const struct feed_item *item, const struct fe
 	buf_printf(b, "{\"position\":%u,\"article\":", item->position);
 	buf_put_span(b, item->card);
 	buf_put_cstr(b, ",\"score\":");
-	buf_put_json_double(b, item->score);
+	put_score(b, item->score);
 	buf_put_cstr(b, ",\"propensity\":");
 	buf_put_json_double(b, item->propensity);
 	/* A string: clients treat story numbers as names. */

@@ -55,7 +55,7 @@ struct posting {
 	uint32_t n, capacity;
 	struct {
 		uint32_t article;
-		uint16_t weight;
+		uint16_t weight, hour; /* hour_of its time */
 	} entries[]; /* [n] oldest first */
 };
 
@@ -151,6 +151,20 @@ static int64_t time_between(int64_t a_ms, int64_t b_ms)
 	return a_ms > b_ms ? a_ms - b_ms : b_ms - a_ms;
 }
 
+/* Hours since 1970 modulo 2^16. */
+static uint16_t hour_of(int64_t ms)
+{
+	return (uint16_t)(ms / 3600000);
+}
+
+/* Whether times of these hours may lie within the window. It spares looking at the reports of the many that can't; what
+ * it lets through, because hours are coarse or come round again, may_join drops. */
+static bool hours_may_join(const struct stories *s, uint16_t a, uint16_t b)
+{
+	int apart = abs((int16_t)(uint16_t)(a - b));
+	return apart - 1 <= s->config.window_ms / 3600000;
+}
+
 static bool same_signature(const struct story_print *a, const struct story_print *b)
 {
 	return a->n_terms >= SIGNATURE_TERMS && b->n_terms >= SIGNATURE_TERMS &&
@@ -229,12 +243,15 @@ static uint32_t add_up(struct stories *s, const struct stories_report *report)
 {
 	uint8_t index[POSTED_TERMS];
 	uint8_t n_index = heaviest(report->print, index);
+	uint16_t hour = hour_of(report->published_ms);
 	uint32_t n_touched = 0;
 	for (uint8_t k = 0; k < n_index; k++) {
 		uint32_t term = report->print->terms[index[k]].term;
 		const struct posting *list = map_get_ptr(s->postings, posting_key(report->language, term));
 		float weight = report->print->terms[index[k]].weight;
 		for (uint32_t i = 0; list && i < list->n; i++) {
+			if (!hours_may_join(s, hour, list->entries[i].hour))
+				continue;
 			uint32_t at = find_seen(s, list->entries[i].article);
 			if (s->seen[at].article == 0) {
 				s->seen[at] = (struct seen){list->entries[i].article, 0};
@@ -252,8 +269,10 @@ static uint32_t take_candidates(struct stories *s, const struct stories_report *
 	uint32_t n = 0, n_touched = add_up(s, report);
 	for (uint32_t i = 0; i < n_touched; i++) {
 		struct seen seen = s->seen[s->touched[i]];
+		if (n == CANDIDATES_MAX && seen.dot <= out[n - 1].dot)
+			continue; /* asked first: the report is seldom in the cache */
 		const struct report *other = map_get_ptr(s->reports, seen.article);
-		if (!may_join(s, report, other) || (n == CANDIDATES_MAX && seen.dot <= out[n - 1].dot))
+		if (!may_join(s, report, other))
 			continue;
 		uint32_t at = n < CANDIDATES_MAX ? n++ : n - 1;
 		for (; at > 0 && out[at - 1].dot < seen.dot; at--)
@@ -309,7 +328,7 @@ uint32_t stories_new_number(const struct stories *s, uint32_t article)
 
 /* ---- changes ------------------------------------------------------------------------------------------------- */
 
-static int add_posting(struct stories *s, uint64_t key, uint32_t article, uint16_t weight)
+static int add_posting(struct stories *s, uint64_t key, uint32_t article, uint16_t weight, uint16_t hour)
 {
 	struct posting *list = map_get_ptr(s->postings, key);
 	if (list && list->n == POSTINGS_MAX) {
@@ -337,6 +356,7 @@ static int add_posting(struct stories *s, uint64_t key, uint32_t article, uint16
 		list = grown;
 	}
 	list->entries[list->n].article = article;
+	list->entries[list->n].hour = hour;
 	list->entries[list->n++].weight = weight;
 	return 0;
 }
@@ -438,7 +458,7 @@ static int add_postings(struct stories *s, const struct report *report)
 	for (uint8_t i = 0; i < report->n_posted; i++) {
 		uint8_t t = report->posted[i];
 		if (add_posting(s, posting_key(report->language, report->print.terms[t].term), report->article,
-		                report->print.terms[t].weight) == 0)
+		                report->print.terms[t].weight, hour_of(report->published_ms)) == 0)
 			continue;
 		remove_postings(s, report, i);
 		return -ENOMEM;

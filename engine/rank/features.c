@@ -205,13 +205,6 @@ void rank_shared(void *ctx, unsigned model, const struct catalog_segment *segmen
 	}
 }
 
-int32_t rank_latest_score(int64_t published_ms)
-{
-	const int64_t start_of_2020_ms = INT64_C(1577836800000);
-	int64_t seconds = published_ms / 1000 - (published_ms % 1000 < 0) - start_of_2020_ms / 1000;
-	return (int32_t)(seconds > INT32_MAX ? INT32_MAX : seconds < INT32_MIN ? INT32_MIN : seconds);
-}
-
 /* log2(1 + clicks), linear between powers of two, RANK_ONE to the unit: which is what the bits of an IEEE 754 float say,
  * so that a scan costs an addition. */
 int32_t rank_trending_score(float clicks_12h)

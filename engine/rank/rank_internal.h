@@ -26,7 +26,14 @@ int32_t rank_fixed(const struct model *m, enum feature feature, double value);
  * what a shared column holds. */
 size_t rank_shared_rows(const struct model *m, const struct catalog_segment *segment, uint32_t slot, int64_t minute_ms,
                         struct rank_reason *out, int32_t *sum);
-int32_t rank_latest_score(int64_t published_ms);
+/* Whole seconds since 2020, rounded down. Inline: a scan asks for every slot. */
+static inline int32_t rank_latest_score(int64_t published_ms)
+{
+	const int64_t start_of_2020_ms = INT64_C(1577836800000);
+	int64_t seconds = published_ms / 1000 - (published_ms % 1000 < 0) - start_of_2020_ms / 1000;
+	return (int32_t)(seconds > INT32_MAX ? INT32_MAX : seconds < INT32_MIN ? INT32_MIN : seconds);
+}
+
 int32_t rank_trending_score(float clicks_12h);
 
 /* ---- reader.c: a request made ready ---- */

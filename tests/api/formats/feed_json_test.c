@@ -70,8 +70,31 @@ static void history(void **state)
 	buf_free(&b);
 }
 
+/* Rounded by hand to six places. */
+static void scores(void **state)
+{
+	const struct {
+		double score;
+		const char *text;
+	} cases[] = {{0, "0"}, {1, "1"}, {-3, "-3"}, {1.5, "1.5"}, {-0.25, "-0.25"}, {12.3456789, "12.345679"}, {0.0000004, "0"},
+	             {-0.0000004, "0"}, {0.000001, "0.000001"}, {-7.0000099, "-7.00001"}, {0.9999996, "1"}, {99.05, "99.05"},
+	             {123456789.25, "123456789.25"}, {2e12, "2000000000000"}};
+	struct buf b = {0}, scratch = {0};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char expected[64];
+		struct feed_item item = {.position = 1, .card = SPAN("{}"), .score = cases[i].score, .propensity = 0.00005};
+		buf_clear(&b);
+		feed_json_item(&b, &item, &(struct feed_words){words_text, "en", &scratch});
+		buf_put_char(&b, '\0');
+		snprintf(expected, sizeof(expected), ",\"score\":%s,\"propensity\":5e-05,", cases[i].text);
+		assert_non_null(strstr(b.data, expected));
+	}
+	buf_free(&b);
+	buf_free(&scratch);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(whole), cmocka_unit_test(empty), cmocka_unit_test(history)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(whole), cmocka_unit_test(scores), cmocka_unit_test(empty), cmocka_unit_test(history)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
