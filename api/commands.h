@@ -3,6 +3,7 @@
 #define MYNEWS_API_COMMANDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { EXIT_FINE, EXIT_FAILED, EXIT_USAGE };
 
@@ -15,15 +16,17 @@ int cmd_check(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
 
 /* One option of a command, "--data DIR". */
 struct option_value {
 	const char *name;  /* with its dashes */
 	const char *value; /* out: NULL when not given; for a flag the name itself */
 	bool is_flag;
+	const char **many; /* room for argc values of an option that may be given again (value is the last); NULL: at most once */
+	size_t n_many;     /* out */
 };
-/* Reads argv[1...] into options (ended by a NULL name); each at most once, as "--x V" or "--x=V". Returns 0, or 2 after
- * one line on stderr. */
+/* Reads argv[1...] into options (ended by a NULL name), as "--x V" or "--x=V". Returns 0, or 2 after one line on stderr. */
 int options_parse(const char *command, int argc, char **argv, struct option_value *options);
 
 #endif

@@ -21,10 +21,11 @@ int options_parse(const char *command, int argc, char **argv, struct option_valu
 			fprintf(stderr, "mynews %s: %s is not an option here; see mynews help\n", command, argv[i]);
 			return EXIT_USAGE;
 		}
-		if (o->value) {
+		if (o->value && !o->many) {
 			fprintf(stderr, "mynews %s: give %s once\n", command, o->name);
 			return EXIT_USAGE;
 		}
+		o->value = NULL;
 		if (o->is_flag)
 			o->value = o->name;
 		else if (equals)
@@ -35,6 +36,8 @@ int options_parse(const char *command, int argc, char **argv, struct option_valu
 			fprintf(stderr, "mynews %s: %s %s\n", command, o->name, o->is_flag ? "takes no value" : "needs a value");
 			return EXIT_USAGE;
 		}
+		if (o->many)
+			o->many[o->n_many++] = o->value;
 	}
 	return 0;
 }

@@ -208,6 +208,11 @@ int engine_feed_new(struct engine_worker *w, struct arena *arena, struct span us
 int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
                 const struct span *article_ids, size_t n, struct feed *out) __attribute__((warn_unused_result));
 
+/* The model's raw score of each of a caller's articles for a reader, in the caller's order, whether read before or not;
+ * NaN where the id is unknown or not live. scores: [n]. Cheaper than engine_rank: nothing is filled in. */
+int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
+                 const struct span *article_ids, size_t n, double *scores) __attribute__((warn_unused_result));
+
 /* Stories like this one: by topic vector, without its own story. Returns 1 when the article is unknown. */
 int engine_related(struct engine_worker *w, struct arena *arena, struct span article_id, unsigned limit, int64_t now_ms,
                    struct feed *out) __attribute__((warn_unused_result));

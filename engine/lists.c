@@ -1,5 +1,6 @@
 /* Requests made ready, items filled in, and the lists that are not feeds: a caller's own, related, explained. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "engine/feed_internal.h"
@@ -270,24 +271,50 @@ static int by_score(const void *a, const void *b)
 	return x->article > y->article ? -1 : x->article < y->article;
 }
 
+/* The live ones of a caller's ids, scored: at[i] is the place in the caller's list of items[i]. */
+static int score_list(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
+                      const struct span *article_ids, size_t n, struct query *query, struct rank_item *items, size_t *at,
+                      size_t *n_found)
+{
+	int r = query_prepare(w, arena, request, query);
+	if (r != 0)
+		return r;
+	query->rank.include_read = true;
+	*n_found = 0;
+	for (size_t i = 0; i < n; i++) {
+		r = find_item(w, article_ids[i], &items[*n_found]);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			at[(*n_found)++] = i;
+	}
+	return rank_score(w->scratch, w->engine->catalog, &query->rank, items, *n_found, NULL);
+}
+
+int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
+                 const struct span *article_ids, size_t n, double *scores)
+{
+	struct query query;
+	struct rank_item *items = arena_calloc(arena, n, sizeof(*items));
+	size_t *at = arena_calloc(arena, n, sizeof(*at)), n_found;
+	int r = items && at ? score_list(w, arena, request, article_ids, n, &query, items, at, &n_found) : -ENOMEM;
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		scores[i] = NAN;
+	for (size_t i = 0; i < n_found; i++)
+		scores[at[i]] = (double)items[i].score / RANK_ONE;
+	return 0;
+}
+
 int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
                 const struct span *article_ids, size_t n, struct feed *out)
 {
 	struct query query;
 	struct rank_item *items = arena_calloc(arena, n, sizeof(*items));
-	size_t n_found = 0;
-	int r = items ? query_prepare(w, arena, request, &query) : -ENOMEM;
+	size_t *at = arena_calloc(arena, n, sizeof(*at)), n_found;
+	int r = items && at ? score_list(w, arena, request, article_ids, n, &query, items, at, &n_found) : -ENOMEM;
 	if (r != 0)
-		return r;
-	query.rank.include_read = true;
-	for (size_t i = 0; i < n; i++) {
-		r = find_item(w, article_ids[i], &items[n_found]);
-		if (r < 0)
-			return r;
-		n_found += r == 0;
-	}
-	r = rank_score(w->scratch, w->engine->catalog, &query.rank, items, n_found, NULL);
-	if (r < 0)
 		return r;
 	qsort(items, n_found, sizeof(*items), by_score);
 	return fill_list(w, arena, &query, items, n_found, request->explain, request->now_ms, out);
