@@ -60,21 +60,38 @@ void fixture_new(struct fixture *f)
 	f->config.nosync = true; /* what the disk does is tested elsewhere */
 }
 
-void fixture_open(struct fixture *f)
+static struct engine_model_text read_model(void)
 {
 	static char text[64 * 1024];
-	struct engine_problem problem;
 	FILE *file = fopen(MODELS_DIR "/default.json", "rb");
 	assert_non_null(file);
 	size_t n = fread(text, 1, sizeof(text), file);
 	fclose(file);
-	struct engine_model_text model = {SPAN("default"), {text, n}};
+	return (struct engine_model_text){SPAN("default"), {text, n}};
+}
+
+void fixture_open(struct fixture *f)
+{
+	struct engine_problem problem;
+	struct engine_model_text model = read_model();
 	f->config.models = &model;
 	f->config.n_models = 1;
 	int r = engine_open(&f->engine, &f->config, f->now_ms, &problem);
 	if (r != 0)
 		fail_msg("engine_open: %s", r == 1 ? problem.text : strerror(-r));
 	assert_int_equal(engine_worker_new(f->engine, &f->worker), 0);
+}
+
+void fixture_join(struct fixture *out, const struct fixture *of)
+{
+	*out = (struct fixture){.engine = of->engine, .now_ms = of->now_ms};
+	assert_int_equal(engine_worker_new(out->engine, &out->worker), 0);
+}
+
+void fixture_leave(struct fixture *f)
+{
+	engine_worker_free(f->worker);
+	arena_free(&f->arena);
 }
 
 void fixture_close(struct fixture *f)
@@ -166,6 +183,28 @@ enum user_outcome fixture_interests_patch(struct fixture *f, struct span user, c
 	assert_int_equal(WAIT(f, engine_interests_patch(f->worker, &f->arena, user, changes, n, f->now_ms, &outcome,
 	                                                waiter_done, &waiter)), 0);
 	return outcome;
+}
+
+enum edition_outcome fixture_edition_put(struct fixture *f, const struct edition *edition)
+{
+	enum edition_outcome outcome;
+	assert_int_equal(WAIT(f, engine_edition_put(f->worker, &f->arena, edition, f->now_ms, &outcome, waiter_done, &waiter)),
+	                 0);
+	return outcome;
+}
+
+enum pin_outcome fixture_pin_put(struct fixture *f, const struct pin *pin)
+{
+	enum pin_outcome outcome;
+	assert_int_equal(WAIT(f, engine_pin_put(f->worker, &f->arena, pin, f->now_ms, &outcome, waiter_done, &waiter)), 0);
+	return outcome;
+}
+
+void fixture_set_models(struct fixture *f)
+{
+	struct engine_problem problem;
+	struct engine_model_text model = read_model();
+	assert_int_equal(engine_set_models(f->engine, &model, 1, &problem), 0);
 }
 
 /* ---- pictures ---- */

@@ -16,6 +16,9 @@ struct fixture {
 /* A fresh directory; models/default.json. Fails the test on any error, as all of these do. */
 void fixture_new(struct fixture *f);
 void fixture_open(struct fixture *f);
+/* For another thread: the same engine, a worker and an arena of its own. */
+void fixture_join(struct fixture *out, const struct fixture *of);
+void fixture_leave(struct fixture *f);
 void fixture_close(struct fixture *f);
 /* Closes what is open and removes the directory. */
 void fixture_free(struct fixture *f);
@@ -36,6 +39,11 @@ enum user_outcome fixture_erase(struct fixture *f, struct span user);
 enum user_outcome fixture_merge(struct fixture *f, struct span user, struct span from);
 enum user_outcome fixture_interests_patch(struct fixture *f, struct span user, const struct interest_change *changes,
                                           size_t n);
+
+enum edition_outcome fixture_edition_put(struct fixture *f, const struct edition *edition);
+enum pin_outcome fixture_pin_put(struct fixture *f, const struct pin *pin);
+/* The same model once more, parsed anew and swapped in. */
+void fixture_set_models(struct fixture *f);
 
 /* A reader's picture as text: interests, history and a feed with all reasons, every number in full. The same text means
  * the same state. Lives until fixture_forget. */
