@@ -340,8 +340,10 @@ int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *prob
 		r = editions_load(e, txn);
 	if (r == 0)
 		r = pins_load(e, txn);
+	catalog_set_loading(e->catalog, true);
 	if (r == 0)
 		r = load_articles(e, txn, now_ms, through);
+	catalog_set_loading(e->catalog, false);
 	if (r == 0)
 		r = catalog_tick(e->catalog, now_ms, NULL, NULL);
 	if (r == 0)

@@ -233,10 +233,20 @@ int catalog_publish(struct catalog *c, const struct catalog_entry *entry)
 	} else {
 		c->n_articles++;
 	}
-	if ((slot + 1) % POSTINGS_EVERY == 0)
+	if ((slot + 1) % (c->loading ? SEGMENT_SLOTS : POSTINGS_EVERY) == 0)
 		index_segment(c, s, slot + 1);
 	return 0;
 }
+void catalog_set_loading(struct catalog *c, bool on)
+{
+	const struct catalog_view *v = catalog_view(c);
+	struct segment *last = segment_of(v->segments[v->n_segments - 1]);
+	uint32_t n = atomic_load_explicit(&last->seen.count, memory_order_relaxed);
+	if (c->loading && !on && n % SEGMENT_SLOTS != 0)
+		index_segment(c, last, n);
+	c->loading = on;
+}
+
 void catalog_withdraw(struct catalog *c, uint32_t article)
 {
 	struct catalog_place place = catalog_find(c, article);

@@ -158,6 +158,8 @@ struct catalog_entry {
 
 /* Adds or replaces an article; counters stay with the article number. Returns 0 or -ENOMEM (nothing changed). */
 int catalog_publish(struct catalog *c, const struct catalog_entry *entry) __attribute__((warn_unused_result));
+/* Between on and off much is published and nothing read, as at a start: postings are built once a segment. */
+void catalog_set_loading(struct catalog *c, bool on);
 /* The article is live no more (deleted, withheld). Its counters go. */
 void catalog_withdraw(struct catalog *c, uint32_t article);
 int catalog_set_story(struct catalog *c, uint32_t article, uint32_t story) __attribute__((warn_unused_result));

@@ -25,6 +25,7 @@ struct catalog {
 	struct map *by_story;   /* story -> struct catalog_members */
 	struct map *counters;   /* article -> struct counters; writer only */
 	bool model_on[CATALOG_MODELS];
+	bool loading; /* no postings before a segment is full */
 	int64_t minute_ms;
 	_Atomic uint32_t n_moves; /* never 0 once an article has moved */
 	uint32_t *dirty; /* [n_dirty] articles whose counters changed */
