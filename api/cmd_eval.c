@@ -206,8 +206,8 @@ static int open_files(struct eval *e)
 			continue;
 		if (mind_log_first_ms(e->logs[i]) < last_ms) {
 			snprintf(problem.text, sizeof(problem.text), "%.180s: begins before %.180s ends; give the files in the "
-			         "order of time, behaviours last, so that nothing is learnt from later than it is scored", e->paths[i],
-			         e->paths[i - 1]);
+			         "order of time, behaviours last, so that nothing is learnt from later than it is scored",
+			         e->paths[i], e->paths[i - 1]);
 			r = 1;
 		}
 		if (e->n_planned == 0)

@@ -81,8 +81,9 @@ static void test_documented_auc(void **state)
 	arena_free(&arena);
 }
 
-/* The usual example of the mean reciprocal rank (first right answers at 3, 2 and 1): 11/18. And a standard error: of 2 4
- * 4 4 5 5 7 9 the mean is 5, the squares add up to 9 + 1 + 1 + 1 + 0 + 0 + 4 + 16 = 32, the error is sqrt(32 / 7 / 8). */
+/* The usual example of the mean reciprocal rank (first right answers at 3, 2 and 1): 11/18. And a standard error: of
+ * 2 4 4 4 5 5 7 9 the mean is 5, the squares add up to 9 + 1 + 1 + 1 + 0 + 0 + 4 + 16 = 32, the error is
+ * sqrt(32 / 7 / 8). */
 static void test_means(void **state)
 {
 	static const char *const rankings[] = {"001", "010", "100"};
@@ -114,7 +115,8 @@ static void test_what_is_not_measured(void **state)
 }
 
 /* Equal scores stand in every order equally often: the click of four lands on each place in a quarter of 4,000 throws,
- * whose standard deviation is sqrt(4000 x 1/4 x 3/4) = 27.4; five of them are allowed. NaN counts as the lowest score. */
+ * whose standard deviation is sqrt(4000 x 1/4 x 3/4) = 27.4; five of them are allowed. NaN counts as the
+ * lowest score. */
 static void test_ties_are_broken_at_random(void **state)
 {
 	struct arena arena = {0};
