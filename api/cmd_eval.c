@@ -1,5 +1,5 @@
-/* mynews eval: how well a model ranks logged slates, by the same engine that serves. Arguments, files and output are here;
- * the replay is in eval_replay.c. */
+/* mynews eval: how well a model ranks logged slates, by the same engine that serves. Arguments, files and output are
+ * here; the replay is in eval_replay.c. */
 #include "api/commands.h"
 
 #include <dirent.h>
@@ -105,7 +105,8 @@ static int read_options(struct eval *e, int argc, char **argv)
 {
 	enum { NEWS, BEHAVIORS, MODEL, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, PERMUTE, JSON };
 	struct option_value o[] = {{.name = "--news"}, {.name = "--behaviors"}, {.name = "--model"}, {.name = "--warmup"},
-	                           {.name = "--label-delay"}, {.name = "--seed"}, {.name = "--scores"}, {.name = "--ablate"},
+	                           {.name = "--label-delay"}, {.name = "--seed"}, {.name = "--scores"},
+                           {.name = "--ablate"},
 	                           {.name = "--permute", .is_flag = true}, {.name = "--json", .is_flag = true}, {0}};
 	uint64_t delay_s = 0, seed = 1;
 	e->paths = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*e->paths));
@@ -204,9 +205,9 @@ static int open_files(struct eval *e)
 		if (r != 0 || mind_log_count(e->logs[i]) == 0)
 			continue;
 		if (mind_log_first_ms(e->logs[i]) < last_ms) {
-			snprintf(problem.text, sizeof(problem.text), "%.180s: begins before %.180s ends; give the files in the order "
-			         "of time, behaviours last, so that nothing is learnt from later than it is scored", e->paths[i],
-			         e->paths[i - 1]);
+			snprintf(problem.text, sizeof(problem.text), "%.180s: begins before %.180s ends; give the files in the "
+			         "order of time, behaviours last, so that nothing is learnt from later than it is scored",
+			         e->paths[i], e->paths[i - 1]);
 			r = 1;
 		}
 		if (e->n_planned == 0)
@@ -280,8 +281,8 @@ static void print_json(const struct eval *e)
 	buf_printf(&b, ",\"label_delay_s\":%" PRId64 ",\"permuted\":%s,\"seed\":%" PRIu64, e->config.label_delay_ms / 1000,
 	           e->config.permute ? "true" : "false", e->config.seed);
 	buf_printf(&b, ",\"skipped\":{\"no_click\":%" PRIu64 ",\"all_clicked\":%" PRIu64 "},\"learnt_only\":%" PRIu64
-	           ",\"readers\":%" PRIu64 ",\"articles\":%" PRIu64 ",\"articles_without_row\":%" PRIu64 "}\n", t->n_no_click,
-	           t->n_all_clicked, t->n_learnt_only, t->n_readers, t->n_articles, t->n_without_row);
+	           ",\"readers\":%" PRIu64 ",\"articles\":%" PRIu64 ",\"articles_without_row\":%" PRIu64 "}\n",
+	           t->n_no_click, t->n_all_clicked, t->n_learnt_only, t->n_readers, t->n_articles, t->n_without_row);
 	fwrite(b.data, 1, b.failed ? 0 : b.len, stdout);
 	buf_free(&b);
 }
@@ -300,7 +301,8 @@ static void print_table(const struct eval *e)
 	       PRIu64 " learnt from only\n", t->n_scored, t->n_no_click, t->n_all_clicked, t->n_learnt_only);
 	printf("%" PRIu64 " readers, %" PRIu64 " articles (%" PRIu64 " without a row: known by their id alone), %" PRIu64
 	       " events\n", t->n_readers, t->n_articles, t->n_without_row, t->n_events);
-	puts("an article counts as published when the replay first hears of it; earlier clicks as 12 h apart before the start");
+	puts("an article counts as published when the replay first hears of it; "
+	     "earlier clicks as 12 h apart before the start");
 	printf("%.0f slates a second; of %.1f s, %.0f %% waiting for writes, %.0f %% analysing articles, %.0f %% scoring\n",
 	       slates_per_s(e), seconds, (double)t->waiting_ns / 1e7 / seconds, (double)t->analysing_ns / 1e7 / seconds,
 	       (double)t->scoring_ns / 1e7 / seconds);

@@ -23,10 +23,11 @@ struct option_value {
 	const char *name;  /* with its dashes */
 	const char *value; /* out: NULL when not given; for a flag the name itself */
 	bool is_flag;
-	const char **many; /* room for argc values of an option that may be given again (value is the last); NULL: at most once */
+	const char **many; /* room for argc values of an option that may be given again; NULL: at most once */
 	size_t n_many;     /* out */
 };
-/* Reads argv[1...] into options (ended by a NULL name), as "--x V" or "--x=V". Returns 0, or 2 after one line on stderr. */
+/* Reads argv[1...] into options (ended by a NULL name), as "--x V" or "--x=V". Returns 0, or 2 after one line
+ * on stderr. */
 int options_parse(const char *command, int argc, char **argv, struct option_value *options);
 
 #endif

@@ -13,9 +13,11 @@ struct mind_file {
 };
 
 /* Returns 0; 1 with the problem; -ENOMEM. */
-int mind_file_open(struct mind_file *f, const char *path, struct mind_problem *problem) __attribute__((warn_unused_result));
+int mind_file_open(struct mind_file *f, const char *path, struct mind_problem *problem)
+	__attribute__((warn_unused_result));
 void mind_file_close(struct mind_file *f);
-/* The next line that is not empty; it lives until the next call. Returns 0; 1 at the end; 2 with the problem; -ENOMEM. */
+/* The next line that is not empty; it lives until the next call. Returns 0; 1 at the end; 2 with the problem;
+ * -ENOMEM. */
 int mind_file_next(struct mind_file *f, struct span *line, struct mind_problem *problem)
 	__attribute__((warn_unused_result));
 /* "FILE: line 3, column 2 (name) TEXT". Returns 1. */

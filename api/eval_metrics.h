@@ -1,5 +1,5 @@
-/* What a ranking of one slate is worth, as MIND's own evaluation defines it (evaluate.py beside the MIND leaderboard; Wu
- * et al. 2020, "MIND: A Large-scale Dataset for News Recommendation"), and means of it with standard errors.
+/* What a ranking of one slate is worth, as MIND's own evaluation defines it (evaluate.py beside the MIND leaderboard;
+ * Wu et al. 2020, "MIND: A Large-scale Dataset for News Recommendation"), and means of it with standard errors.
  *
  * A ranking is a strict order there, so articles of one score are put in a random order first. With y_i the label (1
  * clicked, 0 not) of the article at place i of K, best first, and m clicks in all:
@@ -25,8 +25,8 @@ enum eval_outcome {
 	EVAL_NO_CLICK,   /* nothing to find: no metric is defined */
 	EVAL_ALL_CLICKED /* no pair to put in order: AUC is not defined */
 };
-/* scores, clicked: [n]. Scores of NaN stand last. `arena` is scratch. Returns an eval_outcome, out[N_EVAL_METRICS] only set
- * when measured; or -ENOMEM. */
+/* scores, clicked: [n]. Scores of NaN stand last. `arena` is scratch. Returns an eval_outcome, out[N_EVAL_METRICS]
+ * only set when measured; or -ENOMEM. */
 int eval_slate(struct arena *arena, struct rng *rng, const double *scores, const bool *clicked, size_t n,
                double out[N_EVAL_METRICS]) __attribute__((warn_unused_result));
 

@@ -62,6 +62,7 @@ int64_t mind_log_first_ms(const struct mind_log *l);
 int64_t mind_log_last_ms(const struct mind_log *l);
 /* The next slate's line, by time, of equal times in the file's order; it lives until the next call. Returns 0; 1 at the
  * end; 2 with the problem; -ENOMEM. */
-int mind_log_next(struct mind_log *l, struct span *line, struct mind_problem *problem) __attribute__((warn_unused_result));
+int mind_log_next(struct mind_log *l, struct span *line, struct mind_problem *problem)
+	__attribute__((warn_unused_result));
 
 #endif

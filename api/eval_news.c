@@ -1,5 +1,5 @@
-/* The news file: rows kept as text in one arena, found by a hash of their id. A row is taken apart when its article is asked
- * for, which happens once an article. */
+/* The news file: rows kept as text in one arena, found by a hash of their id. A row is taken apart when its article is
+ * asked for, which happens once an article. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* Writes are handed to the engine without waiting; before a slate is scored one wait makes everything before it visible.
- * What a write was handed lives in one of two arenas, used in turn: an arena is used again two slates later, when the wait
- * between has seen its writes done. */
+/* Writes are handed to the engine without waiting; before a slate is scored one wait makes everything before it
+ * visible. What a write was handed lives in one of two arenas, used in turn: an arena is used again two slates later,
+ * when the wait between has seen its writes done. */
 #include "api/eval_replay.h"
 
 #include <errno.h>
@@ -156,8 +156,8 @@ static int tick(struct replay *p, int64_t now_ms)
 
 /* ---- what becomes known before a slate ---- */
 
-static int add_article(struct replay *p, struct arena *arena, struct span id, int64_t known_ms, struct article *articles,
-                       size_t *n)
+static int add_article(struct replay *p, struct arena *arena, struct span id, int64_t known_ms,
+                       struct article *articles, size_t *n)
 {
 	bool found;
 	uint64_t key = hash64(id);

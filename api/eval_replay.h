@@ -2,12 +2,12 @@
  * clicked articles are recorded as events, as a server's clients would.
  *
  * What is known, and when:
- *   - an article, from the first slate or earlier click that names it; that moment is its published_at, for the news file
- *     has no times;
- *   - a reader's earlier clicks, from the reader's first slate; the layout has no times for them either, so they are taken
- *     to lie REPLAY_HISTORY_STEP_MS apart, the last of them so long before the first slate of the replay;
- *   - what was shown and clicked in a slate, label_delay_ms after it. Of slates with the same time the later one in the file
- *     knows the earlier one's when the delay is 0. */
+ *   - an article, from the first slate or earlier click that names it; that moment is its published_at, for the news
+ *     file has no times;
+ *   - a reader's earlier clicks, from the reader's first slate; the layout has no times for them either, so they are
+ *     taken to lie REPLAY_HISTORY_STEP_MS apart, the last of them so long before the first slate of the replay;
+ *   - what was shown and clicked in a slate, label_delay_ms after it. Of slates with the same time the later one in the
+ *     file knows the earlier one's when the delay is 0. */
 #ifndef MYNEWS_API_EVAL_REPLAY_H
 #define MYNEWS_API_EVAL_REPLAY_H
 

@@ -47,8 +47,8 @@ static void test_by_hand(void **state)
 		{"best", "1000", {1, 1, 1, 1}},
 		/* no pair in order; 1/4; d(4) / d(1) = 1 / log2 5 */
 		{"worst", "0001", {0, 0.25, 0.43067655807339306, 0.43067655807339306}},
-		/* below the click at 2 stand 2 of 3, below the one at 5 none: 2 / 6; (1/2 + 1/5) / 2; (d(2) + d(5)) / (d(1) + d(2)) =
-		 * (0.6309297536 + 0.3868528072) / 1.6309297536 */
+		/* below the click at 2 stand 2 of 3, below the one at 5 none: 2 / 6; (1/2 + 1/5) / 2; (d(2) + d(5)) /
+		 * (d(1) + d(2)) = (0.6309297536 + 0.3868528072) / 1.6309297536 */
 		{"two of five", "01001", {1.0 / 3, 0.35, 0.6240505200038379, 0.6240505200038379}},
 		/* below the clicks stand 7, 5 and 1 of 9: 13 / 27; (1/3 + 1/6 + 1/11) / 3; of the ideal d(1) + d(2) + d(3) =
 		 * 2.1309297536 the first five places earn d(3) = 0.5, the first ten d(3) + d(6) = 0.8562071871, the click at 11
@@ -75,14 +75,15 @@ static void test_documented_auc(void **state)
 	struct rng rng;
 	double got[N_EVAL_METRICS];
 	rng_seed(&rng, 1);
-	assert_int_equal(eval_slate(&arena, &rng, (double[]){0.1, 0.4, 0.35, 0.8}, (bool[]){false, false, true, true}, 4, got),
-	                 EVAL_MEASURED);
+	assert_int_equal(eval_slate(&arena, &rng, (double[]){0.1, 0.4, 0.35, 0.8}, (bool[]){false, false, true, true}, 4,
+	                            got), EVAL_MEASURED);
 	assert_near(got[EVAL_AUC], 0.75, 1e-15);
 	arena_free(&arena);
 }
 
-/* The usual example of the mean reciprocal rank (first right answers at 3, 2 and 1): 11/18. And a standard error: of 2 4 4 4
- * 5 5 7 9 the mean is 5, the squares add up to 9 + 1 + 1 + 1 + 0 + 0 + 4 + 16 = 32, the error is sqrt(32 / 7 / 8). */
+/* The usual example of the mean reciprocal rank (first right answers at 3, 2 and 1): 11/18. And a standard error: of
+ * 2 4 4 4 5 5 7 9 the mean is 5, the squares add up to 9 + 1 + 1 + 1 + 0 + 0 + 4 + 16 = 32, the error is
+ * sqrt(32 / 7 / 8). */
 static void test_means(void **state)
 {
 	static const char *const rankings[] = {"001", "010", "100"};
@@ -113,8 +114,9 @@ static void test_what_is_not_measured(void **state)
 		assert_near(got[m], -7, 0);
 }
 
-/* Equal scores stand in every order equally often: the click of four lands on each place in a quarter of 4,000 throws, whose
- * standard deviation is sqrt(4000 x 1/4 x 3/4) = 27.4; five of them are allowed. NaN counts as the lowest score. */
+/* Equal scores stand in every order equally often: the click of four lands on each place in a quarter of 4,000 throws,
+ * whose standard deviation is sqrt(4000 x 1/4 x 3/4) = 27.4; five of them are allowed. NaN counts as the
+ * lowest score. */
 static void test_ties_are_broken_at_random(void **state)
 {
 	struct arena arena = {0};
