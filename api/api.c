@@ -81,11 +81,12 @@ static void log_access(struct http_exchange *x, const struct http_route *route, 
 	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 	const struct api_identity *who = api_identity(x);
 	struct buf *b = &api_worker(x)->scratch;
+	size_t method = (size_t)http_method(x); /* out of the table when the request was not understood so far */
 	buf_clear(b);
 	buf_put_cstr(b, "\"request_id\":");
 	buf_put_json_string(b, http_request_id(x)); /* may be the client's own */
 	buf_printf(b, ",\"method\":\"%s\",\"route\":\"%s\",\"status\":%u,\"us\":%llu,\"bytes\":%zu,\"peer\":",
-	           methods[http_method(x)], route ? route->pattern : "", status, (unsigned long long)duration_us, bytes_out);
+	           method < sizeof(methods) / sizeof(methods[0]) ? methods[method] : "", route ? route->pattern : "", status, (unsigned long long)duration_us, bytes_out);
 	buf_put_json_string(b, http_peer(x));
 	buf_put_cstr(b, ",\"key\":");
 	buf_put_json_string(b, span_of(who->key_name ? who->key_name : who->reader.len ? "(token)" : ""));

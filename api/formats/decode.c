@@ -136,6 +136,8 @@ static const char *take_text(struct decode *d, const json_t *value, enum decode_
 		return "is not a string";
 	struct span text = json_span(value);
 	bool html = kind == TEXT_HTML_LINE || kind == TEXT_HTML_PROSE;
+	if (html && text.len && memchr(text.data, '\0', text.len))
+		return "contains a control character";
 	struct span plain = html ? html_to_text(d->arena, text) : text;
 	if (html && !plain.data) {
 		d->no_memory = true;

@@ -21,8 +21,8 @@ enum {
 	RECEIVE_FIRST_BYTES = 8 * 1024,
 	RECEIVE_MAX_BYTES = 256 * 1024,
 	KEEP_BYTES = 64 * 1024, /* buffers beyond this are given back after the exchange */
-	LINGER_MS = 1000,
-	LINGER_MAX_BYTES = 4 * 1024 * 1024,
+	LINGER_MS = 2000,
+	LINGER_MAX_BYTES = 32 * 1024 * 1024, /* twice the body that is taken unless set otherwise */
 };
 
 static void on_read(evutil_socket_t fd, short what, void *arg);

@@ -42,7 +42,7 @@ int json_parse(struct span text, json_t **out, struct json_problem *problem)
 		return 1;
 	}
 	json_error_t error;
-	json_t *value = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	json_t *value = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
 	if (value) {
 		*out = value;
 		return 0;
