@@ -1,6 +1,7 @@
 #include "engine/base/buf.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -157,7 +158,8 @@ void buf_put_json_double(struct buf *b, double value)
 		return;
 	}
 	char text[32];
-	for (int precision = 15; precision <= 17; precision++) {
+	/* %g leaves out trailing zeros, so 15 digits find every shorter decimal too; a subnormal holds fewer than 15. */
+	for (int precision = fabs(value) < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
 		snprintf(text, sizeof(text), "%.*g", precision, value);
 		if (strtod(text, NULL) == value)
 			break;

@@ -24,7 +24,7 @@ void log_line(int64_t now_ms, enum log_level level, const char *event, const cha
 	size_t room = sizeof(line) - 2;
 	rfc3339_format(now_ms, when);
 	int len = snprintf(line, room, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", when, names[level], event);
-	if (len < 0)
+	if (len < 0 || (size_t)len >= room)
 		return;
 	size_t used = (size_t)len;
 	if (format) {

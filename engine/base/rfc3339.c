@@ -63,7 +63,8 @@ int rfc3339_parse(struct span text, int64_t *out_ms)
 		return 1;
 	if (mo < 1 || mo > 12 || d < 1 || d > days_in_month(y, mo) || h > 23 || mi > 59 || s > 60)
 		return 1;
-	if (s == 60)
+	bool leap_second = s == 60;
+	if (leap_second)
 		s = 59;
 	size_t at = 19;
 	if (is_at(text, at, '.', '.')) {
@@ -88,6 +89,8 @@ int rfc3339_parse(struct span text, int64_t *out_ms)
 	if (at != text.len)
 		return 1;
 	int64_t total = ((days_from_civil(y, mo, d) * 24 + h) * 60 + mi - offset_min) * 60 + s;
+	if (leap_second && total % 86400 != 86399) /* only the last minute of a UTC day has one */
+		return 1;
 	total = total * 1000 + ms;
 	if (total < 0 || total > RFC3339_MAX_MS)
 		return 1;
