@@ -1,7 +1,7 @@
 /* News as it might come in, for benchmarks: the same arguments give the same lines.
  *
- *     gen_articles articles FIRST N NOW_S [SEED] > articles.ndjson      ids bench-aFIRST.., ending at NOW_S
- *     gen_articles events READERS N ARTICLES NOW_S [SEED] > events.ndjson
+ *     build/bench/gen_articles articles FIRST N NOW_S [SEED] > articles.ndjson      ids bench-aFIRST.., ending at NOW_S
+ *     build/bench/gen_articles events READERS N ARTICLES NOW_S [SEED] > events.ndjson
  *
  * Articles report happenings: two in three start one, the others report one of the last few hundred again in other words,
  * so that a good part joins a story. A happening has a language, a section, topics (Zipf), a place and rare words of its
@@ -61,7 +61,7 @@ static unsigned zipf(struct rng *r, unsigned n)
 	return rank < n ? rank : n - 1;
 }
 
-/* Topics keep their section and language is free of both. */
+/* A topic belongs to one section. */
 static const char *section_of(unsigned topic)
 {
 	return sections[(topic * 7 + topic / 5) % SECTIONS];

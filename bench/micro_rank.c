@@ -1,4 +1,6 @@
-/* How long the ranker's parts take on one core: micro_rank [n_articles] [n_reader_topics] [rounds]. Build for release. */
+/* How long the ranker's parts take on one core, in a release build.
+ *
+ *     ninja -C build bench/micro_rank && build/bench/micro_rank [N_ARTICLES] [N_READER_TOPICS] [ROUNDS] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

@@ -208,7 +208,7 @@ def rows_of(r):
     yield "memory an article", (f"{m['bytes_an_article']:.0f} B (catalogue {m['catalog_bytes_an_article']:.0f}, joining "
                                 f"{m['joining_bytes_an_article']:.0f}, topics {m['topics_bytes_an_article']:.0f})")
     yield "memory a cached reader", f"{r['reader_bytes']:.0f} B"
-    yield "store", f"{r['store_bytes'] / r['stories']:.0f} B an article"
+    yield "store, with readers, events and feeds", f"{r['store_bytes'] / r['stories']:.0f} B an article"
     yield "import: articles; events", f"{r['import_articles_per_s']:.0f}/s; {r['import_events_per_s']:.0f}/s"
     yield "articles over HTTP, 200 a batch", f"{r['post_articles_per_s']:.0f}/s"
     for key, name in (("events_one", "durable events, 1 a request, 256 conns"),

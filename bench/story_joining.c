@@ -1,6 +1,6 @@
 /* Joins a file of articles into stories in order of publication, as the engine would as they arrive.
  *
- *     story_joining ARTICLES.ndjson[.gz] [GOLD.tsv]
+ *     ninja -C build bench/story_joining && build/bench/story_joining ARTICLES.ndjson[.gz] [GOLD.tsv]
  *
  * Prints how many stories of each size there are, the largest with their titles and, with a gold grouping (article id, tab,
  * story), pairwise precision, recall and F1. */

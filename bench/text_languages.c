@@ -1,6 +1,6 @@
 /* How often the language of an article is guessed right, from the full text and from the title alone.
  *
- *     text_languages ARTICLES.ndjson[.gz]
+ *     ninja -C build bench/text_languages && build/bench/text_languages ARTICLES.ndjson[.gz]
  *
  * Each line says its language in iso639_3 or language. */
 #include <stdio.h>

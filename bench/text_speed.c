@@ -1,6 +1,6 @@
 /* What the analysis of one article costs a thread, over the articles of a file again and again.
  *
- *     text_speed ARTICLES.ndjson[.gz] [LANGUAGE]
+ *     ninja -C build bench/text_speed && build/bench/text_speed ARTICLES.ndjson[.gz] [LANGUAGE]
  *
  * Title and the first 300 characters of the summary (or body), the language as declared or as given. */
 #include <stdio.h>

@@ -283,12 +283,15 @@ static int open_pending(struct readers *r, struct hot *hot)
 	return hot->pending->settings.erasing ? 2 : 0;
 }
 
-/* A pending reader was created in this batch: it has no published reader yet, so its id is looked for here. */
+/* A reader created in this batch has no published reader yet: it is known by the one under way. */
 static struct hot *find_created(const struct readers *r, struct span id)
 {
-	for (struct hot *hot = r->pending; hot; hot = hot->next_pending)
-		if (hot->created_in_batch && span_equal(hot->pending->id, id))
+	uint64_t key = hash64(id);
+	for (int probe = 0; probe < PROBES; probe++, key++) {
+		struct hot *hot = map_get_ptr(r->by_id, key ? key : 1);
+		if (hot && hot->created_in_batch && span_equal(hot->pending->id, id))
 			return hot;
+	}
 	return NULL;
 }
 
