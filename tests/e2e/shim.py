@@ -90,14 +90,15 @@ def outside(offset, data, start, length):
         yield offset + cut, data[cut:]
 
 
-def lose(rng, writes):
-    """What of the unsynced writes reaches the disk: [(offset, bytes)], some writes whole, some torn by sectors. How much
-    is lost is drawn anew each time, so that nothing and all are both usual."""
-    share = rng.choice((0, 1, rng.random()))
+def lose(rng, writes, share=None):
+    """What of the unsynced writes reaches the disk: [(offset, bytes)], some writes whole, some torn by sectors. The share
+    that is lost is drawn anew each time, so that nothing and all are both usual."""
+    if share is None:
+        share = rng.choice((0, 1, rng.random()))
     for offset, data in writes:
         if rng.random() >= share:
             yield offset, data
-        elif rng.random() < 0.5:
+        elif share < 1 and rng.random() < 0.5:
             start = 0
             while start < len(data):  # sectors are counted from the file's start
                 end = min(len(data), start + SECTOR - (offset + start) % SECTOR)
@@ -109,10 +110,10 @@ def lose(rng, writes):
 class Disk:
     """The file as a disk holds it while the trace is played."""
 
-    def __init__(self, records):
+    def __init__(self, records, image=b""):
         self.records = records
         self.played = 0
-        self.image = bytearray()
+        self.image = bytearray(image)
         self.waiting = []  # written and not synced, in order
 
     def play(self, record):
@@ -130,8 +131,9 @@ class Disk:
         elif kind == TRUNCATE:
             raise AssertionError("the store never truncates its file")
 
-    def cut(self, n_records, rng):
-        """The file after a power loss when n_records had come back and the next was under way. Cuts only go forward."""
+    def cut(self, n_records, rng, share=None):
+        """The file after a power loss when n_records had come back and the next was under way. share: of the unsynced
+        writes, to lose; else drawn. Cuts only go forward."""
         while self.played < n_records:
             self.play(self.records[self.played])
             self.played += 1
@@ -139,7 +141,7 @@ class Disk:
         if n_records < len(self.records) and self.records[n_records][1] == WRITE:
             unsynced.append(self.records[n_records][3:5])
         image = bytearray(self.image)
-        for offset, data in lose(rng, unsynced):
+        for offset, data in lose(rng, unsynced, share):
             put(image, offset, data)
         return image
 

@@ -7,7 +7,7 @@ import unittest
 
 from server import Server, run
 from shim import seeded
-from writers import CLOCK, Load, Seen, Writer, post_again, settle
+from writers import Load, Seen, Writer, arguments, post_again, restart, settle
 
 KILLS = 100 if os.environ.get("MYNEWS_LONG") else 10
 WRITERS = 6
@@ -24,7 +24,7 @@ class Kill(unittest.TestCase):
     def test_kill_under_load(self):
         rng = seeded("test_kill")
         writers = [Writer(str(n), random.Random(rng.random())) for n in range(WRITERS)]
-        server = Server("--clock", CLOCK)
+        server = Server(*arguments())
         self.addCleanup(server.clean)
         total, n_under_way = 0, 0
         for kill in range(KILLS):
@@ -36,14 +36,14 @@ class Kill(unittest.TestCase):
             total += load.n_acknowledged
             n_under_way += sum(w.under_way is not None for w in writers)
             self.assertEqual(run("check", "--data", server.data), (0, "nothing wrong\n", ""))
-            server.start()
+            restart(server, writers)
             settle(self, writers, Seen(server, writers))
             post_again(self, server, writers, rng)
             settle(self, writers, Seen(server, writers))
             if kill % 5 == 0:  # replayed from the log's tail, and read from checkpoints: the same interests
                 before = interests(server, writers)
                 self.assertEqual(server.stop(), 0)
-                server.start()
+                restart(server, writers)
                 self.assertEqual(interests(server, writers), before)
         print(f"{KILLS} kills, {total} acknowledged requests, {n_under_way} under way when killed")
         self.assertGreater(n_under_way, KILLS)  # or the kills hit nothing

@@ -4,15 +4,31 @@ Each writer has articles and readers that nobody else touches and sends one requ
 is exact: every request that was answered, in order, and of the one under way all or nothing. Operations are plain
 tuples that apply() folds into a Model; a model is compared with what a server shows."""
 import copy
+import datetime
 import http.client
 import json
+import os
 import threading
 
 from server import run
 
-CLOCK = "manual:2026-11-20T13:00:00Z"
+CLOCK = datetime.datetime(2026, 11, 20, 13)
+# Checkpoints twice a second of the server's time, which the first writer moves on.
+CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "writers.json")
 TYPES = ("click", "read", "like", "save", "share", "impression")
 USERS, USER_EVENTS = 4, 80  # a reader's history holds the last 100 reads; fewer are sent, so none may be missing
+
+
+def arguments(seconds=0):
+    """A server's, when so many seconds have gone by."""
+    now = CLOCK + datetime.timedelta(seconds=seconds)
+    return ["--config", CONFIG, "--clock", f"manual:{now.isoformat()}Z"]
+
+
+def restart(server, writers):
+    """The server again, where the clock stood."""
+    server.arguments[:4] = arguments(writers[0].seconds)
+    server.start()
 
 
 class Model:
@@ -80,6 +96,7 @@ class Writer:
         self.model = Model()
         self.under_way = None
         self.n = 0
+        self.seconds = 0  # the clock was moved on
 
     def fresh(self, kind):
         self.n += 1
@@ -137,7 +154,7 @@ class Load:
         self.stopping = False
         self.note = note  # called with (writer, operation, position before, position after) for each acknowledged one
         self.position = lambda: 0
-        self.server = server
+        self.server, self.writers = server, writers
         self.threads = [threading.Thread(target=self.run, args=(w,)) for w in writers]
 
     def start(self):
@@ -148,6 +165,12 @@ class Load:
         client = self.server.client()
         try:
             while not self.stopping:
+                if writer is self.writers[0] and writer.rng.random() < 0.1:
+                    writer.seconds += 1
+                    status, answer = client.post("/v1/admin/clock", {"advance_s": 1})
+                    assert status in (200, 204, 503), answer
+                    if status == 503:  # the clock itself may have moved
+                        self.n_refused += 1
                 before = self.position()
                 op, status = writer.send(client)
                 if self.note and status // 100 == 2:
