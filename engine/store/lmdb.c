@@ -80,6 +80,21 @@ static int open_tables(struct store *s, bool read_only)
 	return from_lmdb(r);
 }
 
+/* A file is as durable as its name: LMDB syncs what is in the file, its name stands in the directory, and that one's name
+ * in the directory above. */
+static int sync_directory(const char *dir, const char *below)
+{
+	char path[4096];
+	if (snprintf(path, sizeof(path), "%s%s", dir, below) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EACCES ? 0 : -errno; /* above ours it need not be readable */
+	int r = fsync(fd) < 0 && errno != EINVAL ? -errno : 0; /* EINVAL: a file system that has no such thing */
+	close(fd);
+	return r;
+}
+
 int store_open(struct store **out, const char *dir, const struct store_options *options)
 {
 	struct store *s = calloc(1, sizeof(*s));
@@ -102,6 +117,10 @@ int store_open(struct store **out, const char *dir, const struct store_options *
 		r = open_tables(s, options->read_only);
 	if (r == 0)
 		r = from_lmdb(mdb_env_stat(s->env, &stat));
+	if (r == 0 && !options->read_only && !options->nosync)
+		r = sync_directory(dir, "");
+	if (r == 0 && !options->read_only && !options->nosync)
+		r = sync_directory(dir, "/..");
 	if (r == 0) {
 		s->page_bytes = stat.ms_psize;
 		*out = s;
