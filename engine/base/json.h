@@ -14,8 +14,8 @@ struct json_problem {
 	size_t line, column;
 };
 
-/* Parses one JSON value that fills the whole input. Refuses duplicate keys, invalid UTF-8, NUL in keys (in a string it is for the caller to refuse: use json_span), nesting
- * over JSON_DEPTH_MAX, and anything behind the value. Returns 0 and a new reference the caller json_decref's; 1 when
+/* Parses one JSON value that fills the whole input. Refuses duplicate keys, invalid UTF-8, NUL in keys (in a
+ * string it is for the caller to refuse: use json_span), nesting over JSON_DEPTH_MAX, and anything behind the value. Returns 0 and a new reference the caller json_decref's; 1 when
  * the text is not acceptable (problem filled if not NULL); -ENOMEM. */
 int json_parse(struct span text, json_t **out, struct json_problem *problem) __attribute__((warn_unused_result));
 
