@@ -46,9 +46,10 @@ static void test_equal_cstr(void **state)
 	assert_true(span_equal_cstr(SPAN("click"), "click"));
 	assert_false(span_equal_cstr(SPAN("click"), "clic"));
 	assert_false(span_equal_cstr(SPAN("click\0"), "click"));
+	const char *volatile null = NULL; /* a constant would be warned of where the compiler sees through span_equal */
 	assert_true(span_equal_cstr((struct span){NULL, 0}, ""));
-	assert_true(span_equal_cstr((struct span){NULL, 0}, NULL));
-	assert_false(span_equal_cstr(SPAN("x"), NULL));
+	assert_true(span_equal_cstr((struct span){NULL, 0}, null));
+	assert_false(span_equal_cstr(SPAN("x"), null));
 }
 
 int main(void)
