@@ -15,11 +15,11 @@ void v1_feed_filters(struct http_exchange *x, struct decode *d, struct feed_requ
 	api_query_number(x, d, "limit", 1, LIMIT_FEED, &out->limit);
 	api_query_text(x, d, "cursor", CURSOR_BYTES, &out->cursor);
 	api_query_text(x, d, "edition", LIMIT_ID_BYTES, &out->edition);
-	api_query_text(x, d, "section", LIMIT_ID_BYTES, &out->section);
+	api_query_text(x, d, "section", LIMIT_NAME_BYTES, &out->section);
 	api_query_text(x, d, "topic", LIMIT_TOPIC_BYTES, &out->topic);
-	api_query_text(x, d, "place", LIMIT_ID_BYTES, &out->place);
+	api_query_text(x, d, "place", LIMIT_NAME_BYTES, &out->place);
 	api_query_text(x, d, "language", LIMIT_LANGUAGE_BYTES, &out->language);
-	api_query_text(x, d, "source", LIMIT_ID_BYTES, &out->source);
+	api_query_text(x, d, "source", LIMIT_NAME_BYTES, &out->source);
 }
 
 /* exclude=a,b */

@@ -140,7 +140,7 @@ void topics_split(struct span record, struct span *name, struct span *label)
 
 static int put(struct topics *t, struct store_txn *txn, uint32_t topic, struct span name, struct span label)
 {
-	char record[LIMIT_TOPIC_BYTES + 1 + LIMIT_ID_BYTES];
+	char record[LIMIT_TOPIC_BYTES + 1 + LIMIT_NAME_BYTES];
 	uint8_t key[4];
 	size_t n = name.len;
 	memcpy(record, name.data, n);
@@ -165,7 +165,7 @@ int topics_load(struct topics *t, struct store_txn *txn)
 		struct span name, label;
 		topics_split(value, &name, &label);
 		if (key.len != 4 || ns == 0 || ns >= N_TOPIC_NAMESPACES || name.len <= namespaces[ns].len ||
-		    name.len > LIMIT_TOPIC_BYTES || label.len > LIMIT_ID_BYTES) {
+		    name.len > LIMIT_TOPIC_BYTES || label.len > LIMIT_NAME_BYTES) {
 			r = -EINVAL;
 			break;
 		}
@@ -184,7 +184,7 @@ int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, st
 	enum topic_namespace ns = topics_namespace(name);
 	uint8_t key[4];
 	int r = 0;
-	if (label.len > LIMIT_ID_BYTES || (label.len && memchr(label.data, '\0', label.len)))
+	if (label.len > LIMIT_NAME_BYTES || (label.len && memchr(label.data, '\0', label.len)))
 		label.len = 0;
 	if (topic == 0) {
 		if (ns == 0 || name.len > LIMIT_TOPIC_BYTES)

@@ -10,7 +10,8 @@
 
 /* Sizes in bytes, counts in items. Each is documented in the README and tested at, below and above. */
 enum {
-	LIMIT_ID_BYTES = 128, /* every id; also topic, place, author, source, section names */
+	LIMIT_ID_BYTES = 128, /* every id */
+	LIMIT_NAME_BYTES = 256, /* names of topics, places, authors, sources, sections: 85 Thai letters */
 	LIMIT_TITLE_BYTES = 1000,
 	LIMIT_SUMMARY_BYTES = 8 * 1000,
 	LIMIT_BODY_BYTES = 256 * 1000,
@@ -32,7 +33,7 @@ enum {
 	LIMIT_FEED_DEPTH = 1000, /* items over all pages of a feed */
 	LIMIT_POOL = 200,        /* distinct stories that stage one hands on */
 	LIMIT_BATCH = 1000,      /* elements of one request */
-	LIMIT_TOPIC_BYTES = LIMIT_ID_BYTES + 16 /* with its namespace: "place:johannesburg" */
+	LIMIT_TOPIC_BYTES = LIMIT_NAME_BYTES + 16 /* with its namespace: "place:johannesburg" */
 };
 
 #define LIMIT_BOOST_MIN 0.01f

@@ -168,6 +168,14 @@ bool decode_string(struct decode *d, const json_t *object, const char *name, enu
 	return true;
 }
 
+bool decode_optional(struct decode *d, const json_t *object, const char *name, enum decode_text kind, size_t max_bytes,
+                     struct span *out)
+{
+	const json_t *value = decode_member(object, name);
+	return value && !(json_is_string(value) && blank(json_span(value))) &&
+	       decode_string(d, object, name, kind, max_bytes, out);
+}
+
 bool decode_time(struct decode *d, const json_t *object, const char *name, int64_t *out_ms)
 {
 	const json_t *value = decode_member(object, name);

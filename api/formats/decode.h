@@ -43,6 +43,9 @@ void decode_error(struct decode *d, const char *name, int index, const char *for
  * absent; an absent one leaves *out alone. A bad one adds a refusal and leaves *out alone. */
 bool decode_string(struct decode *d, const json_t *object, const char *name, enum decode_text kind, size_t max_bytes,
                    struct span *out);
+/* The same, and an empty text is absent too: publishers send many. */
+bool decode_optional(struct decode *d, const json_t *object, const char *name, enum decode_text kind, size_t max_bytes,
+                     struct span *out);
 /* Milliseconds since 1970, at least 1: RFC 3339 text, or whole seconds, or (from 1e11) whole milliseconds. */
 bool decode_time(struct decode *d, const json_t *object, const char *name, int64_t *out_ms);
 bool decode_number(struct decode *d, const json_t *object, const char *name, double min, double max, double *out);

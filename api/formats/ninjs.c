@@ -92,7 +92,7 @@ static void names_of(struct decode *d, const json_t *v, const char *name, size_t
 		struct decode inner = {.arena = d->arena};
 		bool twice = false;
 		struct span text;
-		if (!decode_string(&inner, json_array_get(list, i), "name", TEXT_NAME, LIMIT_ID_BYTES, &text))
+		if (!decode_string(&inner, json_array_get(list, i), "name", TEXT_NAME, LIMIT_NAME_BYTES, &text))
 			continue; /* an entry without a usable name says nothing to us */
 		for (size_t j = 0; j < n_spans; j++)
 			twice |= span_equal(spans[j], text);
@@ -198,7 +198,7 @@ static void take_identity(struct decode *d, const json_t *v, struct article *a)
 	d->no_memory |= !a->id.data;
 	const json_t *url = decode_member(v, "url");
 	if (url)
-		decode_string(d, v, "url", TEXT_WEB_URL, LIMIT_URL_BYTES, &a->url);
+		decode_optional(d, v, "url", TEXT_WEB_URL, LIMIT_URL_BYTES, &a->url);
 	else if (url_is_web(uri))
 		a->url = uri;
 }
@@ -208,7 +208,7 @@ void ninjs_decode(struct decode *d, const json_t *v, struct article *a)
 	static const char *const statuses[] = {"usable", "withheld", "canceled", NULL};
 	take_identity(d, v, a);
 	take_texts(d, v, a);
-	decode_string(d, v, "language", TEXT_LANGUAGE, LIMIT_LANGUAGE_BYTES, &a->language);
+	decode_optional(d, v, "language", TEXT_LANGUAGE, LIMIT_LANGUAGE_BYTES, &a->language);
 	names_of(d, v, SPELLING(v, "subjects", "subject"), LIMIT_TOPICS, &a->topics, &a->n_topics);
 	names_of(d, v, SPELLING(v, "people", "person"), LIMIT_TOPICS, &a->topics, &a->n_topics);
 	names_of(d, v, SPELLING(v, "organisations", "organisation"), LIMIT_TOPICS, &a->topics, &a->n_topics);
@@ -217,11 +217,11 @@ void ninjs_decode(struct decode *d, const json_t *v, struct article *a)
 	first_name(d, v, SPELLING(v, "genres", "genre"), &a->section);
 	first_name(d, v, SPELLING(v, "infosources", "infoSources", "infosource"), &a->source);
 	if (a->source.len == 0)
-		decode_string(d, v, SPELLING(v, "copyrightholder", "copyrightHolder"), TEXT_NAME, LIMIT_ID_BYTES, &a->source);
+		decode_optional(d, v, SPELLING(v, "copyrightholder", "copyrightHolder"), TEXT_NAME, LIMIT_NAME_BYTES, &a->source);
 
 	struct span *by = arena_calloc(d->arena, 1, sizeof(*by));
 	d->no_memory |= !by;
-	if (by && decode_string(d, v, SPELLING(v, "by", "byline"), TEXT_HTML_LINE, LIMIT_ID_BYTES, by)) {
+	if (by && decode_string(d, v, SPELLING(v, "by", "byline"), TEXT_HTML_LINE, LIMIT_NAME_BYTES, by)) {
 		a->authors = by;
 		a->n_authors = 1;
 	}

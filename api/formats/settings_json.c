@@ -57,7 +57,7 @@ static void decode_mutes(struct decode *d, const json_t *value, struct user_sett
 		}
 		decode_only(&inner, entry, members);
 		bool topic = decode_topic(&inner, entry, "topic", &mutes[i].topic);
-		if (decode_string(&inner, entry, "source", TEXT_NAME, LIMIT_ID_BYTES, &source)) {
+		if (decode_string(&inner, entry, "source", TEXT_NAME, LIMIT_NAME_BYTES, &source)) {
 			if (topic)
 				decode_error(&inner, "source", -1, "stands beside topic: give one of them");
 			mutes[i].topic = arena_printf(d->arena, "source:%.*s", (int)source.len, source.data);
@@ -88,7 +88,7 @@ void settings_json_decode(struct decode *d, const json_t *value, struct user_set
 			*fields |= bits[i];
 	decode_strings(d, value, "languages", TEXT_LANGUAGE, LIMIT_LANGUAGE_BYTES, LIMIT_USER_LANGUAGES, &out->languages,
 	               &out->n_languages);
-	decode_strings(d, value, "places", TEXT_NAME, LIMIT_ID_BYTES, LIMIT_USER_PLACES, &out->places, &out->n_places);
+	decode_strings(d, value, "places", TEXT_NAME, LIMIT_NAME_BYTES, LIMIT_USER_PLACES, &out->places, &out->n_places);
 	decode_string(d, value, "edition", TEXT_NAME, LIMIT_ID_BYTES, &out->edition);
 	const struct span *follows = NULL;
 	if (decode_strings(d, value, "follows", TEXT_NAME, LIMIT_TOPIC_BYTES - 8, LIMIT_FOLLOWS, &follows,
@@ -241,14 +241,14 @@ void edition_json_decode(struct decode *d, const json_t *value, struct edition *
 	}
 	decode_only(d, value, members);
 	decode_string(d, value, "key", TEXT_NAME, LIMIT_ID_BYTES, &out->key);
-	decode_string(d, value, "title", TEXT_NAME, LIMIT_ID_BYTES, &out->title);
+	decode_string(d, value, "title", TEXT_NAME, LIMIT_NAME_BYTES, &out->title);
 	decode_string(d, value, "timezone", TEXT_NAME, LIMIT_ID_BYTES, &out->timezone);
 	decode_strings(d, value, "languages", TEXT_LANGUAGE, LIMIT_LANGUAGE_BYTES, LIMIT_EDITION_LIST, &out->languages,
 	               &out->n_languages);
-	decode_strings(d, value, "places", TEXT_NAME, LIMIT_ID_BYTES, LIMIT_EDITION_LIST, &out->places, &out->n_places);
-	decode_strings(d, value, "sections", TEXT_NAME, LIMIT_ID_BYTES, LIMIT_EDITION_LIST, &out->sections,
+	decode_strings(d, value, "places", TEXT_NAME, LIMIT_NAME_BYTES, LIMIT_EDITION_LIST, &out->places, &out->n_places);
+	decode_strings(d, value, "sections", TEXT_NAME, LIMIT_NAME_BYTES, LIMIT_EDITION_LIST, &out->sections,
 	               &out->n_sections);
-	decode_strings(d, value, "sources", TEXT_NAME, LIMIT_ID_BYTES, LIMIT_EDITION_LIST, &out->sources, &out->n_sources);
+	decode_strings(d, value, "sources", TEXT_NAME, LIMIT_NAME_BYTES, LIMIT_EDITION_LIST, &out->sources, &out->n_sources);
 }
 
 void edition_json_encode(struct buf *b, const struct edition *e)

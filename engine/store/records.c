@@ -58,7 +58,7 @@ static const struct span *get_strings(struct byte_reader *r, struct arena *arena
 		return NULL;
 	}
 	for (size_t i = 0; i < count; i++)
-		list[i] = get_string(r, LIMIT_ID_BYTES);
+		list[i] = get_string(r, LIMIT_NAME_BYTES);
 	*n = count;
 	return list;
 }
@@ -143,8 +143,8 @@ int article_record_decode(struct arena *arena, struct span bytes, struct article
 	a->title = get_string(&r, LIMIT_TITLE_BYTES);
 	a->url = get_string(&r, LIMIT_URL_BYTES);
 	a->summary = get_string(&r, LIMIT_SUMMARY_BYTES);
-	a->source = get_string(&r, LIMIT_ID_BYTES);
-	a->section = get_string(&r, LIMIT_ID_BYTES);
+	a->source = get_string(&r, LIMIT_NAME_BYTES);
+	a->section = get_string(&r, LIMIT_NAME_BYTES);
 	a->language = get_string(&r, LIMIT_LANGUAGE_BYTES);
 	a->image = get_string(&r, LIMIT_URL_BYTES);
 	a->topics = get_strings(&r, arena, LIMIT_TOPICS, &a->n_topics);

@@ -37,7 +37,7 @@ enum store_table {
 };
 extern const char *const store_table_names[N_TABLES];
 
-enum { STORE_KEY_MAX = 255 };
+enum { STORE_KEY_MAX = 511 };
 
 struct store_options {
 	size_t map_bytes;     /* the largest the store can grow */

@@ -135,6 +135,8 @@ class BadInput(unittest.TestCase):
             schema = schema_of(method, path)
             for name, member in schema["properties"].items():
                 for what, value, below in wrong_values(member):
+                    if path == "/v1/articles" and name != "id" and what in ("empty", "blank"):
+                        continue  # says nothing about an optional field
                     if below is None:  # allowed here after all
                         continue
                     with self.subTest(door=f"{method} {path}", field=name, what=what):
@@ -175,8 +177,8 @@ class BadInput(unittest.TestCase):
         for path in lists:
             for query, pointer in (("limit=0", "/limit"), ("limit=201", "/limit"), ("limit=-1", "/limit"), ("limit=x", "/limit"),
                                    ("limit=1e3", "/limit"), ("limit=99999999999999999999", "/limit"), ("cursor=x", "/cursor"),
-                                   ("cursor=" + "A" * 4000, "/cursor"), ("section=" + "x" * 129, "/section"),
-                                   ("topic=" + "x" * 200, "/topic"), ("language=" + "x" * 36, "/language"),
+                                   ("cursor=" + "A" * 4000, "/cursor"), ("section=" + "x" * 257, "/section"),
+                                   ("topic=" + "x" * 300, "/topic"), ("language=" + "x" * 36, "/language"),
                                    ("source=%01", "/source"), ("source=%00", None),
                                    ("place=%ff", None), ("place=%zz", None), ("limit=1&limit=2", None)):
                 with self.subTest(path=path, query=query[:40]):
@@ -194,9 +196,9 @@ class BadInput(unittest.TestCase):
 
     def test_limits_at_and_above(self):
         post = self.judge.post
-        full = {"id": "i" * 128, "title": "t" * 1000, "summary": "s" * 8000, "body": "b" * 256000, "source": "s" * 128,
-                "section": "x" * 128, "topics": [f"{n:0128}" for n in range(16)], "places": [f"{n:0128}" for n in range(8)],
-                "authors": [f"{n:0128}" for n in range(8)], "boost": 100, "embedding": [0.5] * 4096,
+        full = {"id": "i" * 128, "title": "t" * 1000, "summary": "s" * 8000, "body": "b" * 256000, "source": "s" * 256,
+                "section": "x" * 256, "topics": [f"{n:0256}" for n in range(16)], "places": [f"{n:0256}" for n in range(8)],
+                "authors": [f"{n:0256}" for n in range(8)], "boost": 100, "embedding": [0.5] * 4096,
                 "url": "https://example.org/" + "u" * (2048 - 20), "image": "https://example.org/" + "i" * (2048 - 20)}
         self.assertEqual(post("/v1/articles", full)[1].get("accepted"), 1)
         stored = self.judge.get("/v1/articles/" + full["id"])[1]
