@@ -83,7 +83,7 @@ static inline uint64_t get_varint(struct byte_reader *r)
 		if (shift == 63 && b > 1)
 			break;
 		if (!(b & 0x80))
-			return v;
+			return r->failed ? 0 : v;
 	}
 	r->failed = true;
 	return 0;
