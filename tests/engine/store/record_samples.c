@@ -266,29 +266,16 @@ static void encode_user_at_limits(struct buf *b)
 	user_record_encode(b, &r);
 }
 
-static void encode_least_user(struct buf *b)
-{
-	struct user_record r = {.number = 1};
-	user_record_encode(b, &r);
-}
-
-static void encode_user_without_number(struct buf *b)
-{
-	struct user_record r = {0};
-	user_record_encode(b, &r);
-}
-
-static void encode_user_long_language(struct buf *b)
-{
-	struct user_record r = {.number = 1, .n_languages = 1, .languages = {many('l', LIMIT_LANGUAGE_BYTES + 1)}};
-	user_record_encode(b, &r);
-}
-
-static void encode_user_long_edition(struct buf *b)
-{
-	struct user_record r = {.number = 1, .edition = many('e', LIMIT_ID_BYTES + 1)};
-	user_record_encode(b, &r);
-}
+#define USER(name, ...) \
+	static void encode_##name(struct buf *b) \
+	{ \
+		struct user_record r = {__VA_ARGS__}; \
+		user_record_encode(b, &r); \
+	}
+USER(least_user, .number = 1)
+USER(user_without_number, .number = 0)
+USER(user_long_language, .number = 1, .n_languages = 1, .languages = {many('l', LIMIT_LANGUAGE_BYTES + 1)})
+USER(user_long_edition, .number = 1, .edition = many('e', LIMIT_ID_BYTES + 1))
 
 /* A reader with one more of the list whose count stands at a known place: version, erasing, number, created, edition's
  * length, then the counts of languages, places, follows and mutes one behind the other in an empty record. */
