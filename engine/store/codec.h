@@ -73,15 +73,17 @@ static inline float get_f32(struct byte_reader *r)
 	return v;
 }
 
-/* LEB128, at most 10 bytes. */
+/* LEB128, at most 10 bytes and 64 bits. */
 static inline uint64_t get_varint(struct byte_reader *r)
 {
 	uint64_t v = 0;
 	for (int shift = 0; shift < 64; shift += 7) {
 		uint8_t b = get_u8(r);
 		v |= (uint64_t)(b & 0x7f) << shift;
+		if (shift == 63 && b > 1)
+			break;
 		if (!(b & 0x80))
-			return v;
+			return r->failed ? 0 : v;
 	}
 	r->failed = true;
 	return 0;

@@ -167,6 +167,9 @@ int article_record_decode(struct arena *arena, struct span bytes, struct article
 		if (!embedding)
 			return 1;
 		bytes_take(&r, embedding, n_embedding * sizeof(float));
+		for (size_t i = 0; i < n_embedding; i++)
+			if (!isfinite(embedding[i]))
+				return 1;
 		a->embedding = embedding;
 		a->n_embedding = n_embedding;
 	}

@@ -1,0 +1,5 @@
+/* Links the store with what stands below it and nothing else. */
+int main(void)
+{
+	return 0;
+}
