@@ -189,6 +189,7 @@ struct engine {
 	struct buf record;
 	struct text *text; /* folds titles for the q= filter */
 	bool stories_changed; /* by this batch: an abandon rebuilds the index */
+	bool stories_stale;   /* that failed, and has to come before the next batch */
 	uint64_t round_sequence; /* of the checkpoint round under way; 0 none */
 	int64_t last_checkpoint_ms, last_sweep_ms;
 	struct erase_task *erasing;

@@ -16,12 +16,27 @@ enum { BATCH_ELEMENTS = 1024, IDLE_MS = 50, READERS_MAX = 256 };
 
 /* ---- around a batch ---- */
 
+/* The index of stories as the store has it, when a batch that changed it came to nothing. */
+static int rebuild_stories(struct engine *e)
+{
+	struct store_txn *txn;
+	int r = store_read_new(e->store, &txn);
+	if (r < 0)
+		return r;
+	r = store_read_renew(txn);
+	if (r == 0)
+		r = stories_rebuild(e, txn);
+	store_read_free(txn);
+	return r;
+}
+
 static void batch_begin(void *ctx)
 {
 	struct engine *e = engine_of(ctx);
 	arena_reset(&e->batch_arena);
 	e->numbers_before = e->numbers;
-	e->stories_changed = false;
+	if (!e->stories_stale || rebuild_stories(e) == 0)
+		e->stories_stale = e->stories_changed = false;
 }
 
 int engine_numbers_put(struct engine *e, struct store_txn *txn)
@@ -49,14 +64,8 @@ static void batch_end(void *ctx, bool committed)
 		topics_abandon(e->topics);
 		readers_abandon(e->readers);
 		e->numbers = e->numbers_before;
-		if (e->stories_changed) {
-			struct store_txn *txn;
-			if (store_read_new(e->store, &txn) == 0) {
-				if (store_read_renew(txn) < 0 || stories_rebuild(e, txn) < 0)
-					e->stories_changed = false; /* joins less well until the next start */
-				store_read_free(txn);
-			}
-		}
+		if (e->stories_changed || e->stories_stale)
+			e->stories_stale = rebuild_stories(e) < 0; /* while the disk fails: tried again before the next batch */
 	}
 	readers_evict(e->readers);
 	epoch_reclaim(e->epoch);
@@ -94,6 +103,8 @@ static void idle(void *ctx)
 	struct engine *e = engine_of(ctx);
 	int64_t now_ms = atomic_load(&e->now_ms);
 	bool done;
+	if (store_mend(e->store) < 0)
+		return; /* tried again at the next idle moment */
 	if (e->erasing && engine_erase_step(e) < 0)
 		return; /* the disk is full or failing: tried again at the next idle moment */
 	if (e->round_sequence || now_ms - e->last_checkpoint_ms >= e->config.checkpoint_interval_ms) {

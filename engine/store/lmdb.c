@@ -2,12 +2,20 @@
  *
  * One environment, one named database a table. The map is large and sparse, reserved at open; never MDB_WRITEMAP, so a
  * stray pointer can't damage the file. MDB_NOTLS: a reading transaction belongs to an object, not to a thread, so
- * workers keep theirs and renew it. MDB_NORDAHEAD is not set: a start reads everything in order. */
+ * workers keep theirs and renew it. MDB_NORDAHEAD is not set: a start reads everything in order.
+ *
+ * When the write of a meta page fails, LMDB puts the old page back and gives the environment up: every later transaction
+ * is refused (MDB_PANIC). Only opening it anew helps, and one process may not have it open twice. So it is `broken`
+ * then: new reads and writes are refused, and once no read is active any more store_mend ends the idle reading
+ * transactions, closes, opens, and begins them again. Reader: active = true, then broken is looked at; mender: broken =
+ * true, then each active is looked at; both sequentially consistent, so at least one sees the other. */
 #include "engine/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -19,16 +27,22 @@ const char *const store_table_names[N_TABLES] = {
 	"histories", "bases", "events", "event_ids", "slates", "editions", "counters"};
 
 struct store {
-	MDB_env *env;
+	MDB_env *env; /* NULL: broken, and could not be opened again yet */
 	MDB_dbi tables[N_TABLES];
-	size_t map_bytes;
+	struct store_options options;
+	char *dir;
 	size_t page_bytes;
+	_Atomic bool broken;
+	pthread_mutex_t lock; /* of what follows, and of env against store_size */
+	struct store_txn *readers;
+	uint64_t used_bytes; /* as last seen */
 };
 
 struct store_txn {
-	MDB_txn *txn;
+	MDB_txn *txn; /* a reading one: NULL while the store is being mended */
 	struct store *store;
-	bool active; /* reading: between renew and reset */
+	struct store_txn *next, **link; /* reading: in the store's list */
+	_Atomic bool active;            /* reading: between renew and reset */
 };
 
 struct store_cursor {
@@ -45,11 +59,11 @@ static int from_lmdb(int r)
 	case MDB_MAP_FULL:
 	case MDB_TXN_FULL: return -ENOSPC;
 	case MDB_READERS_FULL: return -EAGAIN;
+	case MDB_PANIC: return -EIO;
 	case MDB_INVALID:
 	case MDB_VERSION_MISMATCH:
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
-	case MDB_PANIC:
 	case MDB_BAD_TXN:
 	case MDB_BAD_VALSIZE: return -EINVAL;
 	default: return r > 0 ? -r : -EIO;
@@ -95,39 +109,51 @@ static int sync_directory(const char *dir, const char *below)
 	return r;
 }
 
+static int open_environment(struct store *s)
+{
+	const struct store_options *o = &s->options;
+	unsigned flags = MDB_NOTLS | (o->read_only ? MDB_RDONLY : 0) | (o->nosync ? MDB_NOSYNC : 0);
+	MDB_stat stat;
+	int r = from_lmdb(mdb_env_create(&s->env));
+	if (r < 0)
+		return r;
+	r = from_lmdb(mdb_env_set_maxdbs(s->env, N_TABLES));
+	if (r == 0)
+		r = from_lmdb(mdb_env_set_maxreaders(s->env, o->readers_max));
+	if (r == 0)
+		r = from_lmdb(mdb_env_set_mapsize(s->env, o->map_bytes));
+	if (r == 0)
+		r = from_lmdb(mdb_env_open(s->env, s->dir, flags, 0640));
+	if (r == 0)
+		r = open_tables(s, o->read_only);
+	if (r == 0)
+		r = from_lmdb(mdb_env_stat(s->env, &stat));
+	if (r == 0) {
+		s->page_bytes = stat.ms_psize;
+		return 0;
+	}
+	mdb_env_close(s->env);
+	s->env = NULL;
+	return r;
+}
+
 int store_open(struct store **out, const char *dir, const struct store_options *options)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->map_bytes = options->map_bytes;
-	int r = from_lmdb(mdb_env_create(&s->env));
-	if (r < 0)
-		goto out;
-	unsigned flags = MDB_NOTLS | (options->read_only ? MDB_RDONLY : 0) | (options->nosync ? MDB_NOSYNC : 0);
-	MDB_stat stat;
-	r = from_lmdb(mdb_env_set_maxdbs(s->env, N_TABLES));
-	if (r == 0)
-		r = from_lmdb(mdb_env_set_maxreaders(s->env, options->readers_max));
-	if (r == 0)
-		r = from_lmdb(mdb_env_set_mapsize(s->env, options->map_bytes));
-	if (r == 0)
-		r = from_lmdb(mdb_env_open(s->env, dir, flags, 0640));
-	if (r == 0)
-		r = open_tables(s, options->read_only);
-	if (r == 0)
-		r = from_lmdb(mdb_env_stat(s->env, &stat));
+	pthread_mutex_init(&s->lock, NULL);
+	s->options = *options;
+	s->dir = strdup(dir);
+	int r = s->dir ? open_environment(s) : -ENOMEM;
 	if (r == 0 && !options->read_only && !options->nosync)
 		r = sync_directory(dir, "");
 	if (r == 0 && !options->read_only && !options->nosync)
 		r = sync_directory(dir, "/..");
-	if (r == 0) {
-		s->page_bytes = stat.ms_psize;
+	if (r < 0)
+		store_close(s);
+	else
 		*out = s;
-		return 0;
-	}
-out:
-	store_close(s);
 	return r;
 }
 
@@ -137,7 +163,63 @@ void store_close(struct store *s)
 		return;
 	if (s->env)
 		mdb_env_close(s->env);
+	pthread_mutex_destroy(&s->lock);
+	free(s->dir);
 	free(s);
+}
+
+/* ---- mending ---- */
+
+static void look_whether_broken(struct store *s)
+{
+	MDB_txn *txn;
+	int r = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+	if (r == 0)
+		mdb_txn_abort(txn);
+	else if (r == MDB_PANIC)
+		atomic_store(&s->broken, true);
+}
+
+static int begin_idle(struct store_txn *t)
+{
+	int r = from_lmdb(mdb_txn_begin(t->store->env, NULL, MDB_RDONLY, &t->txn));
+	if (r == 0)
+		mdb_txn_reset(t->txn);
+	else
+		t->txn = NULL;
+	return r;
+}
+
+int store_mend(struct store *s)
+{
+	if (!atomic_load(&s->broken))
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	int r = 0;
+	for (struct store_txn *t = s->readers; t && r == 0; t = t->next)
+		if (atomic_load(&t->active))
+			r = -EIO;
+	for (struct store_txn *t = s->readers; t && r == 0; t = t->next) {
+		if (t->txn)
+			mdb_txn_abort(t->txn);
+		t->txn = NULL;
+	}
+	if (r == 0) {
+		if (s->env)
+			mdb_env_close(s->env);
+		s->env = NULL;
+		r = open_environment(s);
+	}
+	/* The old meta page that LMDB put back is not on disk, the refused one may be: before new pages are written over
+	 * those that it leads to, it has to go. */
+	if (r == 0 && !s->options.nosync)
+		r = from_lmdb(mdb_env_sync(s->env, 1));
+	for (struct store_txn *t = s->readers; t && r == 0; t = t->next)
+		r = begin_idle(t);
+	if (r == 0)
+		atomic_store(&s->broken, false);
+	pthread_mutex_unlock(&s->lock);
+	return r;
 }
 
 int store_lock(const char *dir, bool create, int *fd)
@@ -165,47 +247,67 @@ int store_read_new(struct store *s, struct store_txn **out)
 	if (!t)
 		return -ENOMEM;
 	t->store = s;
-	int r = from_lmdb(mdb_txn_begin(s->env, NULL, MDB_RDONLY, &t->txn));
-	if (r < 0) {
-		free(t);
-		return r;
+	pthread_mutex_lock(&s->lock);
+	int r = atomic_load(&s->broken) ? -EIO : begin_idle(t);
+	if (r == 0) {
+		t->next = s->readers;
+		t->link = &s->readers;
+		if (t->next)
+			t->next->link = &t->next;
+		s->readers = t;
 	}
-	mdb_txn_reset(t->txn);
-	*out = t;
-	return 0;
+	pthread_mutex_unlock(&s->lock);
+	if (r < 0)
+		free(t);
+	else
+		*out = t;
+	return r;
 }
 
 int store_read_renew(struct store_txn *t)
 {
-	if (t->active)
+	if (atomic_load_explicit(&t->active, memory_order_relaxed))
 		mdb_txn_reset(t->txn);
-	int r = from_lmdb(mdb_txn_renew(t->txn));
-	t->active = r == 0;
+	else
+		atomic_store(&t->active, true);
+	int r = atomic_load(&t->store->broken) ? -EIO : from_lmdb(mdb_txn_renew(t->txn));
+	if (r < 0)
+		atomic_store(&t->active, false);
 	return r;
 }
 
 void store_read_reset(struct store_txn *t)
 {
-	if (t->active)
-		mdb_txn_reset(t->txn);
-	t->active = false;
+	if (!atomic_load_explicit(&t->active, memory_order_relaxed))
+		return;
+	mdb_txn_reset(t->txn);
+	atomic_store(&t->active, false);
 }
 
 void store_read_free(struct store_txn *t)
 {
 	if (!t)
 		return;
-	mdb_txn_abort(t->txn);
+	pthread_mutex_lock(&t->store->lock);
+	*t->link = t->next;
+	if (t->next)
+		t->next->link = t->link;
+	if (t->txn)
+		mdb_txn_abort(t->txn);
+	pthread_mutex_unlock(&t->store->lock);
 	free(t);
 }
 
 int store_write_begin(struct store *s, struct store_txn **out)
 {
+	int r = store_mend(s);
+	if (r < 0)
+		return r;
 	struct store_txn *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	t->store = s;
-	int r = from_lmdb(mdb_txn_begin(s->env, NULL, 0, &t->txn));
+	r = from_lmdb(mdb_txn_begin(s->env, NULL, 0, &t->txn));
 	if (r < 0) {
 		free(t);
 		return r;
@@ -216,8 +318,11 @@ int store_write_begin(struct store *s, struct store_txn **out)
 
 int store_write_commit(struct store_txn *t)
 {
+	struct store *s = t->store;
 	int r = from_lmdb(mdb_txn_commit(t->txn));
 	free(t);
+	if (r < 0)
+		look_whether_broken(s);
 	return r;
 }
 
@@ -369,19 +474,21 @@ static uint64_t free_pages(struct store *s)
 void store_size(struct store *s, struct store_size *out)
 {
 	MDB_envinfo info;
-	*out = (struct store_size){.map_bytes = s->map_bytes};
-	if (mdb_env_info(s->env, &info))
-		return;
-	uint64_t n_pages = info.me_last_pgno + 1;
-	if (n_pages * s->page_bytes > s->map_bytes / 10 * 9)
-		n_pages -= free_pages(s);
-	out->used_bytes = n_pages * s->page_bytes;
+	pthread_mutex_lock(&s->lock);
+	if (s->env && mdb_env_info(s->env, &info) == 0) {
+		uint64_t n_pages = info.me_last_pgno + 1;
+		if (n_pages * s->page_bytes > s->options.map_bytes / 10 * 9)
+			n_pages -= free_pages(s);
+		s->used_bytes = n_pages * s->page_bytes;
+	}
+	*out = (struct store_size){.used_bytes = s->used_bytes, .map_bytes = s->options.map_bytes};
+	pthread_mutex_unlock(&s->lock);
 }
 
 int store_clear_stale_readers(struct store *s)
 {
 	int n_dead;
-	return from_lmdb(mdb_reader_check(s->env, &n_dead));
+	return s->env ? from_lmdb(mdb_reader_check(s->env, &n_dead)) : -EIO;
 }
 
 int store_copy(struct store *s, const char *to)

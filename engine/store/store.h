@@ -69,6 +69,11 @@ int store_write_begin(struct store *s, struct store_txn **out) __attribute__((wa
 int store_write_commit(struct store_txn *t) __attribute__((warn_unused_result));
 void store_write_abort(struct store_txn *t);
 
+/* A failed commit can leave the store refusing everything with -EIO until it is opened anew. This does it, from the
+ * writing thread outside of a transaction, when no reading transaction is active; store_write_begin tries it too. Returns
+ * 0 when the store is sound, -EIO while readers are active or the disk still fails, other negative errno. */
+int store_mend(struct store *s) __attribute__((warn_unused_result));
+
 /* Returns 0, 1 not found, negative errno. */
 int store_get(struct store_txn *t, enum store_table table, struct span key, struct span *value)
 	__attribute__((warn_unused_result));

@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import threading
+import time
 
 from server import run
 
@@ -141,6 +142,8 @@ class Writer:
         elif status != 503:
             raise AssertionError(f"{op}: {status} {answer}")
         else:
+            assert answer["code"] in ("storage_full", "store_failed"), answer
+            assert int(client.headers["Retry-After"]) > 0
             self.under_way = None
         return op, status
 
@@ -195,6 +198,16 @@ class Load:
         if self.failures:
             raise self.failures[0]
         assert reached and self.n_acknowledged >= n, f"{self.n_acknowledged} of {n} requests in two minutes"
+
+    def wait_until(self, condition):
+        """Looked at after each answer, and now and then without one."""
+        deadline = time.monotonic() + 120
+        with self.condition:
+            while not condition() and not self.failures and time.monotonic() < deadline:
+                self.condition.wait(0.05)
+        if self.failures:
+            raise self.failures[0]
+        assert condition()
 
     def join(self):
         self.stopping = True
