@@ -17,7 +17,7 @@ SECTOR = 512
 def preload():
     """LD_PRELOAD's value. The sanitizer's library has to come first; it then calls the shim as if that were libc."""
     linked = subprocess.run(["ldd", server.BINARY], capture_output=True, text=True, check=True).stdout
-    sanitizers = [line.split("=>")[1].split()[0] for line in linked.splitlines() if "libasan" in line]
+    sanitizers = [line.split("=>")[1].split()[0] for line in linked.splitlines() if "libasan" in line or "libtsan" in line]
     return " ".join(sanitizers + [os.path.abspath(SHIM)])
 
 

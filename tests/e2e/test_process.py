@@ -1,0 +1,263 @@
+"""The server as a process: a second one is refused, SIGTERM finishes what is being asked, SIGHUP reloads under load."""
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import tempfile
+import time
+import unittest
+
+from server import Server, run, select_wait
+from shim import seeded
+from writers import Load, Seen, Writer, arguments, restart, settle
+
+
+def wait_for(condition, what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        select_wait(0.005)
+
+
+def refused(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionError:
+        return True
+    return False
+
+
+class Folder(unittest.TestCase):
+    def folder(self):
+        path = tempfile.mkdtemp(prefix="mynews-process-")
+        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        return path
+
+    def one_line(self, result, words):
+        status, out, error = result
+        self.assertEqual((status, out), (1, ""), error)
+        self.assertRegex(error, r"\Amynews \w+: [^\n]+\n\Z")
+        for word in words:
+            self.assertIn(word, error)
+
+
+class Second(Folder):
+    def test_a_second_server_says_one_line(self):
+        server = Server()
+        self.addCleanup(server.clean)
+        other = os.path.join(self.folder(), "other")
+        listen = f"127.0.0.1:{server.port}"
+        self.one_line(run("serve", "--data", other, "--listen", listen), [listen, "in use"])
+        self.assertFalse(os.path.exists(other))  # it hasn't touched the data
+        self.one_line(run("serve", "--data", server.data, "--listen", "127.0.0.1:0"), [server.data, "in use"])
+        self.one_line(run("serve", "--data", server.data, "--listen", listen), ["in use"])
+        self.one_line(run("compact", "--data", server.data, "--to", other), [server.data, "in use"])
+        client = server.client()
+        self.assertEqual(client.get("/readyz")[0], 200)
+        client.close()
+        server.kill()  # the lock goes with the process, however it ends
+        server.start()
+        self.assertEqual(server.stop(), 0)
+
+
+class Slow:
+    """A request sent in pieces. The server has read each piece before the next is sent: the first ends with a head that
+    expects 100-continue, later ones are in a socket that the server reads before it closes."""
+
+    def __init__(self, port, article):
+        self.body = json.dumps({"id": article, "title": f"title {article}", "language": "en", "source": "paper"}).encode()
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.sendall(b"POST /v1/articles HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                            b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(self.body))
+        assert self.read_head().startswith(b"HTTP/1.1 100 ")
+
+    def read_head(self):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            byte = self.socket.recv(1)
+            assert byte, head
+            head += byte
+        return head
+
+    def finish(self):
+        """Byte by byte; the reply, up to the connection's end."""
+        for i in range(len(self.body)):
+            self.socket.sendall(self.body[i:i + 1])
+        reply = b""
+        while data := self.socket.recv(65536):
+            reply += data
+        self.socket.close()
+        return reply
+
+
+class Terminate(Folder):
+    def test_requests_under_way_are_finished(self):
+        server = Server()
+        self.addCleanup(server.clean)
+        slow = [Slow(server.port, f"slow{i}") for i in range(6)]
+        idle = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertTrue(idle.recv(65536).startswith(b"HTTP/1.1 200 "))
+        half = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        half.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertTrue(half.recv(65536).startswith(b"HTTP/1.1 200 "))
+        half.sendall(b"GET /healthz HTTP/1.1\r\nHo")
+        server.process.send_signal(signal.SIGTERM)
+        self.assertEqual(idle.recv(65536), b"")  # an idle connection is closed at once: the drain has begun
+        idle.close()
+        wait_for(lambda: refused(server.port), "new connections are refused")
+        self.assertIsNone(server.process.poll())
+        for request in slow:
+            reply = request.finish()
+            self.assertTrue(reply.startswith(b"HTTP/1.1 200 "), reply)
+            self.assertIn(b"connection: close", reply.lower())
+        for byte in b"st: x\r\n\r\n":
+            half.sendall(bytes([byte]))
+        self.assertTrue(half.recv(65536).startswith(b"HTTP/1.1 200 "))
+        half.close()
+        self.assertEqual(server.process.wait(60), 0)
+        server.log.close()
+        self.assertEqual(run("check", "--data", server.data)[0], 0)
+        server.start()
+        client = server.client()
+        for i in range(6):
+            self.assertEqual(client.get(f"/v1/articles/slow{i}")[0], 200)
+        client.close()
+        self.assertEqual(server.stop(), 0)
+
+    def test_a_request_that_never_ends_does_not_hold_it(self):
+        config = os.path.join(self.folder(), "config.json")
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump({"drain_timeout_ms": 200}, file)
+        server = Server("--config", config)
+        self.addCleanup(server.clean)
+        slow = Slow(server.port, "never")
+        self.assertEqual(server.stop(), 0)  # within the default body_timeout_ms, which is 30 s
+        self.assertEqual(slow.socket.recv(1), b"")
+        slow.socket.close()
+
+    def test_terminated_under_load(self):
+        rng = seeded("test_process, terminate")
+        writers = [Writer(str(n), random.Random(rng.random())) for n in range(4)]
+        server = Server(*arguments())
+        self.addCleanup(server.clean)
+        for _ in range(5):
+            load = Load(server, writers)
+            load.start()
+            load.wait_for(rng.randrange(1, 200))
+            self.assertEqual(server.stop(), 0)
+            load.join()
+            self.assertEqual(run("check", "--data", server.data), (0, "nothing wrong\n", ""))
+            restart(server, writers)
+            settle(self, writers, Seen(server, writers))
+
+
+KEY = "a-key-of-the-desk"
+
+
+class Reload(Folder):
+    def setUp(self):
+        self.models, self.config = self.folder(), os.path.join(self.folder(), "config.json")
+        self.put_model("default", "1")
+        self.put_config()
+        self.server = Server("--config", self.config, "--clock", arguments()[3])
+        self.addCleanup(self.server.clean)
+        self.n_reloads = 0
+
+    def put_config(self, text=None, **settings):
+        """Whole or not at all, as an editor who moves a finished file into place."""
+        with open(self.config + ".new", "w", encoding="utf-8") as file:
+            file.write(text if text is not None else json.dumps(dict({"models_dir": self.models}, **settings)))
+        os.replace(self.config + ".new", self.config)
+
+    def put_model(self, name, version, text=None):
+        path = os.path.join(self.models, name + ".json")
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(text if text is not None else json.dumps(
+                {"name": name, "version": version, "kind": "linear", "weights": {"fresh": 1.0}}))
+        os.replace(path + ".new", path)
+
+    def reload(self):
+        self.n_reloads += 1
+        self.server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: self.server.log_text().count('"event":"reloaded"') == self.n_reloads,
+                 "the reload is logged: " + self.server.log_text()[-500:])
+
+    def refuse(self, word):
+        """A reload that says one line and changes nothing."""
+        before = self.server.log_text()
+        self.server.process.send_signal(signal.SIGHUP)
+
+        def lines():
+            return [line for line in self.server.log_text()[len(before):].splitlines() if not line.startswith("{")]
+
+        wait_for(lines, "a line that says why")
+        self.assertEqual(len(lines()), 1)
+        self.assertRegex(lines()[0], r"\Amynews serve: .*" + word)
+        self.assertEqual(self.server.log_text().count('"event":"reloaded"'), self.n_reloads)
+
+    def version(self, headers=None):
+        client = self.server.client()
+        status, feed = client.ask("GET", "/v1/users/u/feed", headers=headers)
+        client.close()
+        return feed["model_version"] if status == 200 else status
+
+    def test_reload_under_load(self):
+        rng = seeded("test_process, reload")
+        writers = [Writer(str(n), random.Random(rng.random())) for n in range(4)]
+        load = Load(self.server, writers)
+        load.start()
+        self.addCleanup(setattr, load, "stopping", True)
+        for version in range(2, 22):
+            self.put_model("default", str(version))
+            self.put_config(access_log=version % 2 == 0, key_burst=version * 10)
+            self.reload()
+            self.assertEqual(self.version(), str(version))
+            load.wait_for(load.n_acknowledged + 5)
+        load.join()  # any answer but 2xx has raised
+        self.assertEqual(load.n_refused, 0)
+        settle(self, writers, Seen(self.server, writers))
+        self.assertEqual(self.server.stop(), 0)
+
+    def test_keys_come_and_go(self):
+        entry = {"name": "desk", "sha256": hashlib.sha256(KEY.encode()).hexdigest(),
+                 "scopes": ["read", "write"]}
+        self.put_config(keys=[entry])
+        self.reload()
+        self.assertEqual(self.version(), 401)
+        self.assertEqual(self.version({"Authorization": f"Bearer {KEY}"}), "1")
+        self.put_config()
+        self.reload()
+        self.assertEqual(self.version(), "1")
+
+    def test_bad_settings_change_nothing(self):
+        good = {"models_dir": self.models}
+        for text, word in (("{", "config.json"), ("[]", "config.json"), (json.dumps(dict(good, threads=-1)), "threads"),
+                           (json.dumps(dict(good, unheard_of=1)), "unheard_of"),
+                           (json.dumps({"models_dir": self.models + "/nowhere"}), "nowhere"),
+                           (json.dumps(dict(good, default_model="absent")), "absent")):
+            with self.subTest(text=text):
+                self.put_model("default", "2")  # good, and not to be taken along
+                self.put_config(text)
+                self.refuse(word)
+                self.assertEqual(self.version(), "1")
+        self.put_config()
+        for text in ("{", '{"name":"default"}', '{"name":"default","version":"3","kind":"no such"}'):
+            with self.subTest(model=text):
+                self.put_model("default", None, text)
+                self.refuse("default")
+                self.assertEqual(self.version(), "1")
+        os.unlink(os.path.join(self.models, "default.json"))
+        self.refuse("default")
+        self.assertEqual(self.version(), "1")
+        self.put_model("default", "4")
+        self.reload()
+        self.assertEqual(self.version(), "4")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
