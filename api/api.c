@@ -326,6 +326,8 @@ void api_reply_user_outcome(struct http_exchange *x, int outcome)
 		api_reply_errno(x, outcome);
 	else if (outcome == USER_ERASING)
 		http_reply_problem(x, 409, "user_erasing", "this reader is being erased; try again when that is done", NULL, 0);
+	else if (outcome == USER_TOO_MANY_TOKENS)
+		http_reply_problem(x, 409, "too_many_tokens", "this reader has 16 tokens; take one away first", NULL, 0);
 	else if (outcome == USER_UNKNOWN_EDITION)
 		api_reply_field(x, 422, "unknown_edition", "/edition", "names no known edition");
 	else

@@ -242,7 +242,7 @@ struct user_settings {
 };
 enum user_field { USER_LANGUAGES = 1, USER_PLACES = 2, USER_EDITION = 4, USER_FOLLOWS = 8, USER_MUTES = 16, USER_ALL = 31 };
 
-enum user_outcome { USER_DONE, USER_NOT_FOUND, USER_ERASING, USER_UNKNOWN_EDITION };
+enum user_outcome { USER_DONE, USER_NOT_FOUND, USER_ERASING, USER_UNKNOWN_EDITION, USER_TOO_MANY_TOKENS };
 
 /* Sets the fields in `fields`; the others stay. Creates the user. */
 int engine_user_put(struct engine_worker *w, struct arena *arena, struct span user_id, const struct user_settings *settings,

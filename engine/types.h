@@ -26,6 +26,7 @@ enum {
 	LIMIT_MUTES = 64,        /* a reader */
 	LIMIT_USER_LANGUAGES = 8,
 	LIMIT_USER_PLACES = 8,
+	LIMIT_TOKENS = 16,
 	LIMIT_EDITIONS = 64,
 	LIMIT_EDITION_LIST = 64, /* places, sections or sources of an edition */
 	LIMIT_EXCLUDE = 200,     /* article ids in a feed's exclude= */

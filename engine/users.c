@@ -432,15 +432,39 @@ static struct span user_token_key(uint8_t out[64], uint64_t user, struct span id
 	return (struct span){(const char *)out, 15 + id.len};
 }
 
+static int count_tokens(struct store_txn *txn, uint64_t user, size_t *n)
+{
+	struct store_cursor *c;
+	struct span key, value;
+	uint8_t start[64];
+	struct span prefix = user_token_key(start, user, (struct span){"", 0});
+	int r = store_cursor_new(txn, TABLE_META, &c);
+	if (r < 0)
+		return r;
+	*n = 0;
+	for (r = store_seek(c, prefix, &key, &value); r == 0 && span_starts_with(key, prefix); r = store_next(c, &key, &value))
+		++*n;
+	store_cursor_free(c);
+	return r < 0 ? r : 0;
+}
+
 static int token_put_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 {
 	struct user_op *u = (struct user_op *)op;
 	struct engine *e = engine_of(ctx);
 	uint8_t key[64];
 	struct hot *hot;
+	size_t n;
 	int r = open_reader(e, txn, u, true, &hot);
 	if (r != 0)
 		return r < 0 ? r : 0;
+	r = count_tokens(txn, hot->pending->user, &n);
+	if (r < 0)
+		return r;
+	if (n >= LIMIT_TOKENS) {
+		*u->outcome = USER_TOO_MANY_TOKENS;
+		return 0;
+	}
 	buf_clear(&e->record);
 	put_u8(&e->record, RECORD_VERSION);
 	put_u64(&e->record, hot->pending->user);
@@ -522,7 +546,6 @@ static int token_decode(struct span value, uint64_t *user, struct token_info *ou
 int engine_tokens_get(struct engine_worker *w, struct arena *arena, struct span user_id, const struct token_info **out,
                       size_t *n)
 {
-	enum { MOST = 100 };
 	const struct reader *reader;
 	struct store_cursor *c;
 	struct span key, value, record;
@@ -532,7 +555,7 @@ int engine_tokens_get(struct engine_worker *w, struct arena *arena, struct span 
 		r = find_reader(w, user_id, &reader);
 	if (r != USER_DONE)
 		return r;
-	struct token_info *list = arena_calloc(arena, MOST, sizeof(*list));
+	struct token_info *list = arena_calloc(arena, LIMIT_TOKENS, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
 	*n = 0;
@@ -540,7 +563,7 @@ int engine_tokens_get(struct engine_worker *w, struct arena *arena, struct span 
 	if (r < 0)
 		return r;
 	struct span prefix = user_token_key(start, reader->user, (struct span){"", 0});
-	for (r = store_seek(c, prefix, &key, &value); r == 0 && span_starts_with(key, prefix) && *n < MOST;
+	for (r = store_seek(c, prefix, &key, &value); r == 0 && span_starts_with(key, prefix) && *n < LIMIT_TOKENS;
 	     r = store_next(c, &key, &value)) {
 		uint64_t user;
 		if (value.len == 32 &&

@@ -215,6 +215,11 @@ class BadInput(unittest.TestCase):
                                         {"Content-Type": "application/x-ndjson"})
         self.assertEqual((status, answer["accepted"], answer["duplicates"], answer["rejected"]), (200, 1, 1, 1))
         self.assertEqual(self.judge.ask("DELETE", "/v1/users/limits")[0], 204)
+        for n in range(17):
+            status, answer = self.judge.post("/v1/users/limits/tokens", {"scope": "feed"})
+            self.assertEqual(status, 201 if n < 16 else 409, answer)
+        self.assertEqual(len(self.judge.get("/v1/users/limits/tokens")[1]["tokens"]), 16)
+        self.assertEqual(self.judge.ask("DELETE", "/v1/users/limits")[0], 204)
         body = json.dumps({"title": "t", "nonsense": "x"})
         limit = 16 << 20
         at_limit = body[:-2] + "x" * (limit - len(body)) + body[-2:]

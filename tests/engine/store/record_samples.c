@@ -128,11 +128,11 @@ static struct article_record largest_article(void)
 	static struct topic_term vector[LIMIT_VECTOR + 1];
 	static float numbers[LIMIT_EMBEDDING + 1];
 	for (size_t i = 0; i <= LIMIT_TOPICS; i++)
-		topics[i] = many('t', LIMIT_ID_BYTES);
+		topics[i] = many('t', LIMIT_NAME_BYTES);
 	for (size_t i = 0; i <= LIMIT_PLACES; i++)
-		places[i] = many('p', LIMIT_ID_BYTES);
+		places[i] = many('p', LIMIT_NAME_BYTES);
 	for (size_t i = 0; i <= LIMIT_AUTHORS; i++)
-		authors[i] = many('a', LIMIT_ID_BYTES);
+		authors[i] = many('a', LIMIT_NAME_BYTES);
 	for (size_t i = 0; i <= LIMIT_VECTOR; i++)
 		vector[i] = (struct topic_term){UINT32_MAX - (uint32_t)i, (int16_t)-i};
 	for (size_t i = 0; i <= LIMIT_EMBEDDING; i++)
@@ -140,7 +140,7 @@ static struct article_record largest_article(void)
 	struct article_record r = {
 		.article = {.id = many('i', LIMIT_ID_BYTES), .title = many('t', LIMIT_TITLE_BYTES),
 	                    .url = many('u', LIMIT_URL_BYTES), .summary = many('s', LIMIT_SUMMARY_BYTES),
-	                    .source = many('o', LIMIT_ID_BYTES), .section = many('e', LIMIT_ID_BYTES),
+	                    .source = many('o', LIMIT_NAME_BYTES), .section = many('e', LIMIT_NAME_BYTES),
 	                    .language = many('l', LIMIT_LANGUAGE_BYTES), .image = many('m', LIMIT_URL_BYTES),
 	                    .topics = topics, .places = places, .authors = authors, .n_topics = LIMIT_TOPICS,
 	                    .n_places = LIMIT_PLACES, .n_authors = LIMIT_AUTHORS, .published_at_ms = INT64_MAX,
