@@ -128,11 +128,11 @@ static struct article_record largest_article(void)
 	static struct topic_term vector[LIMIT_VECTOR + 1];
 	static float numbers[LIMIT_EMBEDDING + 1];
 	for (size_t i = 0; i <= LIMIT_TOPICS; i++)
-		topics[i] = many('t', LIMIT_ID_BYTES);
+		topics[i] = many('t', LIMIT_NAME_BYTES);
 	for (size_t i = 0; i <= LIMIT_PLACES; i++)
-		places[i] = many('p', LIMIT_ID_BYTES);
+		places[i] = many('p', LIMIT_NAME_BYTES);
 	for (size_t i = 0; i <= LIMIT_AUTHORS; i++)
-		authors[i] = many('a', LIMIT_ID_BYTES);
+		authors[i] = many('a', LIMIT_NAME_BYTES);
 	for (size_t i = 0; i <= LIMIT_VECTOR; i++)
 		vector[i] = (struct topic_term){UINT32_MAX - (uint32_t)i, (int16_t)-i};
 	for (size_t i = 0; i <= LIMIT_EMBEDDING; i++)
@@ -140,7 +140,7 @@ static struct article_record largest_article(void)
 	struct article_record r = {
 		.article = {.id = many('i', LIMIT_ID_BYTES), .title = many('t', LIMIT_TITLE_BYTES),
 	                    .url = many('u', LIMIT_URL_BYTES), .summary = many('s', LIMIT_SUMMARY_BYTES),
-	                    .source = many('o', LIMIT_ID_BYTES), .section = many('e', LIMIT_ID_BYTES),
+	                    .source = many('o', LIMIT_NAME_BYTES), .section = many('e', LIMIT_NAME_BYTES),
 	                    .language = many('l', LIMIT_LANGUAGE_BYTES), .image = many('m', LIMIT_URL_BYTES),
 	                    .topics = topics, .places = places, .authors = authors, .n_topics = LIMIT_TOPICS,
 	                    .n_places = LIMIT_PLACES, .n_authors = LIMIT_AUTHORS, .published_at_ms = INT64_MAX,
@@ -185,6 +185,10 @@ LARGEST(long_image, a->image.len++)
 LARGEST(many_topics, a->n_topics++)
 LARGEST(many_places, a->n_places++)
 LARGEST(many_authors, a->n_authors++)
+static const struct span long_name[] = {{(const char[LIMIT_NAME_BYTES + 1]){"x"}, LIMIT_NAME_BYTES + 1}};
+LARGEST(long_topic, a->topics = long_name; a->n_topics = 1)
+LARGEST(long_place, a->places = long_name; a->n_places = 1)
+LARGEST(long_author, a->authors = long_name; a->n_authors = 1)
 LARGEST(long_vector, r.n_vector++)
 LARGEST(many_numbers, a->n_embedding++)
 LARGEST(unknown_status, a->status = (enum article_status)(ARTICLE_CANCELED + 1))
@@ -435,7 +439,7 @@ const struct record_sample record_refused[] = {
 	S(article_kind, long_summary), S(article_kind, long_source), S(article_kind, long_section),
 	S(article_kind, long_language), S(article_kind, long_found_language), S(article_kind, long_image),
 	S(article_kind, many_topics), S(article_kind, many_places), S(article_kind, many_authors),
-	S(article_kind, long_vector), S(article_kind, many_numbers), S(article_kind, unknown_status),
+	S(article_kind, long_topic), S(article_kind, long_place), S(article_kind, long_author), S(article_kind, long_vector), S(article_kind, many_numbers), S(article_kind, unknown_status),
 	S(article_kind, boost_nan), S(article_kind, embedding_nan), S(article_kind, embedding_infinite),
 	S(log_kind_of_records, no_kind), S(log_kind_of_records, unknown_kind), S(log_kind_of_records, unknown_type),
 	S(log_kind_of_records, long_custom), S(log_kind_of_records, dwell_nan), S(log_kind_of_records, scroll_infinite),
