@@ -185,6 +185,10 @@ LARGEST(long_image, a->image.len++)
 LARGEST(many_topics, a->n_topics++)
 LARGEST(many_places, a->n_places++)
 LARGEST(many_authors, a->n_authors++)
+static const struct span long_name[] = {{(const char[LIMIT_NAME_BYTES + 1]){"x"}, LIMIT_NAME_BYTES + 1}};
+LARGEST(long_topic, a->topics = long_name; a->n_topics = 1)
+LARGEST(long_place, a->places = long_name; a->n_places = 1)
+LARGEST(long_author, a->authors = long_name; a->n_authors = 1)
 LARGEST(long_vector, r.n_vector++)
 LARGEST(many_numbers, a->n_embedding++)
 LARGEST(unknown_status, a->status = (enum article_status)(ARTICLE_CANCELED + 1))
@@ -435,7 +439,7 @@ const struct record_sample record_refused[] = {
 	S(article_kind, long_summary), S(article_kind, long_source), S(article_kind, long_section),
 	S(article_kind, long_language), S(article_kind, long_found_language), S(article_kind, long_image),
 	S(article_kind, many_topics), S(article_kind, many_places), S(article_kind, many_authors),
-	S(article_kind, long_vector), S(article_kind, many_numbers), S(article_kind, unknown_status),
+	S(article_kind, long_topic), S(article_kind, long_place), S(article_kind, long_author), S(article_kind, long_vector), S(article_kind, many_numbers), S(article_kind, unknown_status),
 	S(article_kind, boost_nan), S(article_kind, embedding_nan), S(article_kind, embedding_infinite),
 	S(log_kind_of_records, no_kind), S(log_kind_of_records, unknown_kind), S(log_kind_of_records, unknown_type),
 	S(log_kind_of_records, long_custom), S(log_kind_of_records, dwell_nan), S(log_kind_of_records, scroll_infinite),
