@@ -10,6 +10,9 @@
  *
  * SHIM_CONTROL: a file of a struct control, shared with the test, that makes calls fail.
  *
+ * SHIM_MAP_BYTES: the size of every environment's map, whatever was asked for: the store runs full before the server sees
+ * it coming.
+ *
  * SHIM_NOSYNC: opens every environment with MDB_NOSYNC, as a server careless of power loss would: the mutant that a test
  * of durability has to find. */
 #undef _FILE_OFFSET_BITS
@@ -256,4 +259,11 @@ int mdb_env_open(MDB_env *env, const char *dir, unsigned flags, mdb_mode_t mode)
 	if (flags & MDB_WRITEMAP)
 		abort();
 	return f(env, dir, flags | (getenv("SHIM_NOSYNC") ? MDB_NOSYNC : 0), mode);
+}
+
+int mdb_env_set_mapsize(MDB_env *env, size_t bytes)
+{
+	NEXT(mdb_env_set_mapsize);
+	const char *instead = getenv("SHIM_MAP_BYTES");
+	return f(env, instead ? (size_t)strtoull(instead, NULL, 10) : bytes);
 }

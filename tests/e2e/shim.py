@@ -22,7 +22,7 @@ def preload():
 
 
 def environment(data, **settings):
-    """For Server(env=): settings are trace=, control= (paths) and nosync=True."""
+    """For Server(env=): settings are trace=, control= (paths), map_bytes= and nosync=True."""
     env = {"LD_PRELOAD": preload(), "SHIM_FILE": os.path.join(data, "data.mdb")}
     for name, value in settings.items():
         if value:

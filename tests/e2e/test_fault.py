@@ -30,6 +30,7 @@ class Fault(unittest.TestCase):
     def survive(self, writers, rng):
         """What was acknowledged is there, now and after a crash."""
         self.assertIsNone(self.server.process.poll(), self.server.log_text()[-2000:])
+        self.assertNotIn("Sanitizer", self.server.log_text())
         settle(self, writers, Seen(self.server, writers))
         self.server.kill()
         self.assertEqual(run("check", "--data", self.server.data), (0, "nothing wrong\n", ""))
@@ -89,6 +90,36 @@ class Fault(unittest.TestCase):
         client = self.server.client()
         self.assertGreater(client.get("/v1/stats")[1]["commit_failures"], 0)
         client.close()
+        self.survive(writers, rng)
+
+    def test_a_full_map(self):
+        """The store's own bound, met in the middle of transactions: the map is smaller than the server knows, so it does
+        not refuse in time. With the map that it asks for it then goes on."""
+        rng = seeded("test_fault, full map")
+        self.server.kill()
+        self.server.env = dict(os.environ, **environment(self.server.data, map_bytes=1 << 19))
+        self.server.start()
+        writers = [Writer(str(n), random.Random(rng.random())) for n in range(4)]
+        for writer in writers:
+            writer.erases = False  # one that has begun answers when it has ended, which takes room
+        load = Load(self.server, writers)
+        load.start()
+        self.addCleanup(setattr, load, "stopping", True)
+        load.wait_until(lambda: load.n_refused >= 200)
+        client = self.server.client()
+        self.assertEqual(client.get("/v1/users/u0-0/feed?limit=3")[0], 200)
+        client.close()
+        load.join()
+        print(f"full map: {load.n_acknowledged} acknowledged, {load.n_refused} refused")
+        self.server.env = dict(os.environ)
+        self.survive(writers, rng)
+        for writer in writers:
+            writer.erases = True
+        load = Load(self.server, writers)
+        load.start()
+        load.wait_for(200)
+        load.join()
+        self.assertEqual(load.n_refused, 0)
         self.survive(writers, rng)
 
     def test_a_start_on_a_failing_disk(self):

@@ -119,6 +119,7 @@ class ReadYourWrites(unittest.TestCase):
         client = server.client()
         self.assertGreaterEqual(client.get("/v1/stats")[1]["sequence"], TRIALS)
         client.close()
+        self.assertEqual(server.stop(), 0, server.log_text()[-3000:])  # nor has a sanitizer anything to say
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ class Writer:
         self.under_way = None
         self.n = 0
         self.seconds = 0  # the clock was moved on
+        self.erases = True
 
     def fresh(self, kind):
         self.n += 1
@@ -116,8 +117,10 @@ class Writer:
                 old = rng.choice(live)
                 batch.append((old, self.model.articles[old] + 1))
             return "articles", batch
-        if len(events) > USER_EVENTS or (events and draw < 0.22):
+        if self.erases and (len(events) > USER_EVENTS or (events and draw < 0.22)):
             return "erase", user
+        if len(events) > USER_EVENTS:
+            return "feed", user
         if draw < 0.27 and (unread := [name for name in live if name not in used]):
             return "delete", rng.choice(unread)
         if draw < 0.35:
