@@ -6,13 +6,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-
 enum { MOST = 64 };
-
 struct text {
 	char bytes[200];
 };
-
 struct write {
 	struct write *next;
 	engine_done_fn done;
@@ -266,8 +263,8 @@ void fake_last_request(char *out, size_t n_bytes)
 
 static void fill_feed(struct engine *e, struct arena *arena, const struct feed_request *r, struct feed *out)
 {
-	static const struct feed_reason reasons[] = {
-		{.code = "topic_long", .topic = {"topic:rain", 10}, .contribution = 0.75}, {.code = "fresh", .contribution = 0.25}};
+	static const struct feed_reason reasons[] = {{.code = "topic_long", .topic = {"topic:rain", 10}, .contribution = 0.75},
+	                                             {.code = "fresh", .contribution = 0.25}};
 	struct feed_item *items = arena_calloc(arena, MOST, sizeof(*items));
 	*out = (struct feed){.as_of_ms = r->now_ms, .model = "default", .model_version = "1", .items = items, .logged = true};
 	if (r->user_id.len)
