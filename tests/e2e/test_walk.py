@@ -97,7 +97,7 @@ class Walk(unittest.TestCase):
         self.server.start()
 
     def test_paging_never_repeats_or_skips_while_things_arrive(self):
-        first = [article(n, topics=[f"t{n}"]) for n in range(300)]
+        first = [article(n, topics=[f"t{n}"]) for n in range(500)]
         self.client.post("/v1/articles", first)
         seen, cursor, pages = [], "", 0
         while True:
@@ -108,10 +108,15 @@ class Walk(unittest.TestCase):
             if not cursor:
                 break
             pages += 1
-            self.client.post("/v1/articles", [article(1000 + pages * 10 + n) for n in range(10)])
-            self.client.post("/v1/events", [{"user_id": "pager", "article_id": "a1001", "type": "impression"}])
-            if pages == 3:
+            new = range(1000 + pages * 63, 1000 + pages * 63 + 63)
+            status, answer = self.client.post("/v1/articles", [article(n) for n in new])
+            self.assertEqual((status, answer["accepted"]), (200, 63))
+            status, answer = self.client.post("/v1/events", [{"user_id": "pager", "article_id": f"a{n}", "type": "impression"}
+                                                             for n in new])
+            self.assertEqual((status, answer["accepted"]), (200, 63))
+            if pages in (3, 9):
                 self.restart(crash=False)
+        self.assertGreaterEqual(pages * 63, 1000)  # articles and events that came in between
         self.assertEqual(len(seen), len(set(seen)))
         self.assertEqual(set(seen), {a["id"] for a in first})
 
