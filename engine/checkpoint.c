@@ -89,12 +89,15 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 	bool complete = n_left == 0 && !more;
 	uint8_t value[8];
 	if (r == 0 && complete)
+		r = learner_save(e->learner, txn);
+	if (r == 0 && complete)
 		r = store_put(txn, TABLE_META, SPAN(META_KEY_CHECKPOINT), key_u64(value, e->round_sequence - 1));
 	if (r < 0)
 		store_write_abort(txn);
 	else
 		r = store_write_commit(txn);
 	readers_clean(e->readers, r == 0);
+	learner_saved(e->learner, r == 0);
 	if (r < 0) {
 		for (size_t i = 0; i < taken.n; i++)
 			catalog_mark_dirty(e->catalog, taken.article[i]);
@@ -313,7 +316,7 @@ static int replay_tail(struct engine *e, struct store_txn *txn, struct map *thro
 	}
 	store_cursor_free(c);
 	readers_commit(e->readers);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : learner_publish(e->learner);
 }
 
 static int find_last_feed(struct engine *e, struct store_txn *txn)
@@ -363,6 +366,8 @@ int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *prob
 	catalog_set_loading(e->catalog, false);
 	if (r == 0)
 		r = catalog_tick(e->catalog, now_ms, NULL, NULL);
+	if (r == 0)
+		r = learner_load(e->learner, txn);
 	if (r == 0)
 		r = engine_erase_recover(e, txn);
 	if (r == 0)

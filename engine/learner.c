@@ -3,56 +3,13 @@
  * A learning model owns flat arrays: params and AdaGrad's squares (models/online.c says what stands where) and a hashed
  * table of crosses. Workers see a copy of params made after each commit that taught something; crosses, as signals, are
  * changed in place. For replays the last examples are kept in memory, a ring that a restart fills again from the store. */
-#include "engine/learner.h"
+#include "engine/learner_internal.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
-#include "engine/base/arena.h"
 #include "engine/base/rng.h"
-#include "engine/store/codec.h"
-
-enum {
-	SIGNALS = 1 << 19,
-	CROSSES = 1 << 18,
-	CROSS_PAGE = 256, /* crosses of a checkpoint's record */
-	N_CROSS_PAGES = CROSSES / CROSS_PAGE,
-	LEARNT_VERSION = 1,
-	SEED = 20241
-};
-
-struct learning {
-	const struct model *model;
-	char name[MODEL_NAME_BYTES + 1];
-	size_t n_params;
-	uint64_t n_learnt;
-	float *params, *squares; /* [n_params] */
-	struct model_cross *crosses; /* [CROSSES]; NULL: the model has none on */
-	uint8_t changed_crosses[N_CROSS_PAGES]; /* 1 changed, 2 taken by a checkpoint under way */
-	bool changed;
-	struct rank_learned *_Atomic published;
-};
-
-/* An example kept for replay. */
-struct kept {
-	struct arena arena;
-	struct example *example;
-	uint64_t sequence;
-};
-
-struct learner {
-	struct epoch *epoch;
-	struct signals *signals;
-	uint64_t through, n_learnt;
-	struct learning *_Atomic learning[CATALOG_MODELS]; /* NULL: does not learn */
-	struct kept *ring; /* [n_ring], the next to be replaced at ring_at */
-	size_t n_ring, ring_at, n_kept;
-	/* scratch of a step */
-	float inputs[EXAMPLE_SLOTS_MAX * 2 * N_COLUMNS];
-	uint32_t cross_at[EXAMPLE_SLOTS_MAX][CROSS_SLOTS_MAX];
-	uint8_t n_cross_at[EXAMPLE_SLOTS_MAX];
-};
 
 /* ---- making and freeing ---- */
 
@@ -298,7 +255,7 @@ static void learn_crosses(struct learner *l, struct learning *m, const float *re
 		for (size_t k = 0; k < l->n_cross_at[i]; k++) {
 			uint32_t at = l->cross_at[i][k];
 			model_cross_learn(&m->model->learn, residuals[i], &m->crosses[at]);
-			m->changed_crosses[at / CROSS_PAGE] = 1;
+			m->cross_pages[at / CROSS_PAGE] = PAGE_CHANGED;
 		}
 }
 
@@ -329,7 +286,7 @@ static void step(struct learner *l, struct learning *m, const struct example *e,
 	m->changed = true;
 }
 
-static int keep(struct learner *l, const struct example *e, uint64_t sequence)
+int learner_keep(struct learner *l, const struct example *e, uint64_t sequence)
 {
 	struct kept *k = &l->ring[l->ring_at];
 	struct buf bytes = {0};
@@ -376,7 +333,7 @@ int learner_fold(struct learner *l, const struct example *e, uint64_t sequence)
 		}
 	l->through = sequence;
 	l->n_learnt++;
-	return keep(l, e, sequence);
+	return learner_keep(l, e, sequence);
 }
 
 int learner_publish(struct learner *l)
