@@ -278,7 +278,7 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	uint64_t feed = next_feed_number(p->w, q->now_ms);
 	if (r == 0)
 		r = slate_keep(p, feed, 0, &logged);
-	return r < 0 ? r : finish(p, q, feed, 0, logged, out);
+	return r != 0 ? r : finish(p, q, feed, 0, logged, out);
 }
 
 /* The same cursor again: the same slate, less what may not be shown any more. */
@@ -342,7 +342,7 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 	return r < 0 ? r : finish(p, q, feed, page, logged, out);
 }
 
-int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_request *q, struct feed *out)
+int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_request *request, struct feed *out)
 {
 	struct page *p = arena_calloc(arena, 1, sizeof(*p));
 	if (!p)
@@ -350,10 +350,10 @@ int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_
 	p->w = w;
 	p->arena = arena;
 	p->pool = w->pool;
-	p->n_wanted = q->limit;
-	p->request_hash = request_hash(q);
-	int r = query_prepare(w, arena, q, &p->query);
+	p->n_wanted = request->limit;
+	p->request_hash = request_hash(request);
+	int r = query_prepare(w, arena, request, &p->query);
 	if (r != 0)
 		return r;
-	return q->cursor.len ? later_page(p, q, out) : first_page(p, q, out);
+	return request->cursor.len ? later_page(p, request, out) : first_page(p, request, out);
 }
