@@ -236,6 +236,21 @@ static int recount(struct engine *e, uint64_t sequence, const struct log_record 
 	                     delta);
 }
 
+/* An example that was stored: learnt, and counted where the counters' checkpoints do not hold it. */
+static int replay_example(struct engine *e, struct store_txn *txn, uint64_t sequence, struct map *through)
+{
+	uint8_t key[8];
+	struct span value;
+	struct example *example;
+	int r = store_get(txn, TABLE_EXAMPLES, key_u64(key, sequence), &value);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = example_decode(&e->batch_arena, value, &example);
+	if (r != 0)
+		return r < 0 ? r : -EINVAL;
+	return learning_fold(e, example, sequence, through);
+}
+
 /* One record of the log's tail, folded into what the checkpoints hold. */
 static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r,
                   struct map *through)
@@ -244,6 +259,8 @@ static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, co
 	int error = 0;
 	if (r->kind == LOG_EVENT && !r->undone)
 		error = recount(e, sequence, r, through, 1);
+	if (error == 0 && r->kind == LOG_LEARN)
+		error = replay_example(e, txn, sequence, through);
 	if (error < 0)
 		return error;
 	error = readers_open_number(e->readers, txn, r->user, &hot);
