@@ -314,7 +314,7 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 		r = measure_page(p);
 	if (r == 0 && logged)
 		r = query_wait(p->w, p->arena, &p->query, p->shown, p->n_shown, 1, feed, 0);
-	return r < 0 ? r : finish(p, q, feed, 0, logged, out);
+	return r != 0 ? r : finish(p, q, feed, 0, logged, out);
 }
 
 /* The same cursor again: the same slate, less what may not be shown any more. */
@@ -384,7 +384,7 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 	return r < 0 ? r : finish(p, q, feed, page, logged, out);
 }
 
-int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_request *q, struct feed *out)
+int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_request *request, struct feed *out)
 {
 	struct page *p = arena_calloc(arena, 1, sizeof(*p));
 	if (!p)
@@ -392,10 +392,10 @@ int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_
 	p->w = w;
 	p->arena = arena;
 	p->pool = w->pool;
-	p->n_wanted = q->limit;
-	p->request_hash = request_hash(q);
-	int r = query_prepare(w, arena, q, &p->query);
+	p->n_wanted = request->limit;
+	p->request_hash = request_hash(request);
+	int r = query_prepare(w, arena, request, &p->query);
 	if (r != 0)
 		return r;
-	return q->cursor.len ? later_page(p, q, out) : first_page(p, q, out);
+	return request->cursor.len ? later_page(p, request, out) : first_page(p, request, out);
 }
