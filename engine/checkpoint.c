@@ -89,12 +89,15 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 	bool complete = n_left == 0 && !more;
 	uint8_t value[8];
 	if (r == 0 && complete)
+		r = learner_save(e->learner, txn);
+	if (r == 0 && complete)
 		r = store_put(txn, TABLE_META, SPAN(META_KEY_CHECKPOINT), key_u64(value, e->round_sequence - 1));
 	if (r < 0)
 		store_write_abort(txn);
 	else
 		r = store_write_commit(txn);
 	readers_clean(e->readers, r == 0);
+	learner_saved(e->learner, r == 0);
 	if (r < 0) {
 		for (size_t i = 0; i < taken.n; i++)
 			catalog_mark_dirty(e->catalog, taken.article[i]);
@@ -236,6 +239,21 @@ static int recount(struct engine *e, uint64_t sequence, const struct log_record 
 	                     delta);
 }
 
+/* An example that was stored: learnt, and counted where the counters' checkpoints do not hold it. */
+static int replay_example(struct engine *e, struct store_txn *txn, uint64_t sequence, struct map *through)
+{
+	uint8_t key[8];
+	struct span value;
+	struct example *example;
+	int r = store_get(txn, TABLE_EXAMPLES, key_u64(key, sequence), &value);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = example_decode(&e->batch_arena, value, &example);
+	if (r != 0)
+		return r < 0 ? r : -EINVAL;
+	return learning_fold(e, example, sequence, through);
+}
+
 /* One record of the log's tail, folded into what the checkpoints hold. */
 static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r,
                   struct map *through)
@@ -244,6 +262,8 @@ static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, co
 	int error = 0;
 	if (r->kind == LOG_EVENT && !r->undone)
 		error = recount(e, sequence, r, through, 1);
+	if (error == 0 && r->kind == LOG_LEARN)
+		error = replay_example(e, txn, sequence, through);
 	if (error < 0)
 		return error;
 	error = readers_open_number(e->readers, txn, r->user, &hot);
@@ -296,7 +316,7 @@ static int replay_tail(struct engine *e, struct store_txn *txn, struct map *thro
 	}
 	store_cursor_free(c);
 	readers_commit(e->readers);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : learner_publish(e->learner);
 }
 
 static int find_last_feed(struct engine *e, struct store_txn *txn)
@@ -346,6 +366,8 @@ int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *prob
 	catalog_set_loading(e->catalog, false);
 	if (r == 0)
 		r = catalog_tick(e->catalog, now_ms, NULL, NULL);
+	if (r == 0)
+		r = learner_load(e->learner, txn);
 	if (r == 0)
 		r = engine_erase_recover(e, txn);
 	if (r == 0)

@@ -13,6 +13,8 @@
 #include "engine/catalog/catalog.h"
 #include "engine/catalog/stories.h"
 #include "engine/engine.h"
+#include "engine/learner.h"
+#include "engine/pending.h"
 #include "engine/rank/rank.h"
 #include "engine/store/codec.h"
 #include "engine/store/records.h"
@@ -168,6 +170,8 @@ struct engine {
 	struct catalog *catalog;
 	struct stories *stories;
 	struct text_df *df;
+	struct learner *learner;
+	struct pending *pending;
 	struct rank_models models;
 	struct profile_config profile_config;
 	uint8_t secret[32]; /* authenticates cursors */
@@ -253,6 +257,16 @@ int stories_put_record(struct engine *e, uint32_t number, const struct article_r
 int stories_rebuild(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
 uint64_t edition_bits(const struct edition_list *list, const struct article_record *r, uint32_t source,
                       uint32_t section);
+/* learning.c: a slate waits for its reader's events (taken over, freed on failure); the slates that are due are closed on
+ * the writer thread, `done` (may be NULL) running afterwards: 0, 1 when none is due, negative errno, where done will not
+ * run; and one stored example is learnt, its articles counted where `through` (article -> sequence that its counters hold; NULL:
+ * everywhere) does not say they are. */
+int64_t learning_delay_ms(const struct engine *e, const struct model *m);
+int learning_wait_take(struct engine *e, struct pending_slate *slate) __attribute__((warn_unused_result));
+int learning_close_due(struct engine *e, int64_t now_ms, engine_done_fn done, void *ctx)
+	__attribute__((warn_unused_result));
+int learning_fold(struct engine *e, const struct example *example, uint64_t sequence, const struct map *through)
+	__attribute__((warn_unused_result));
 /* recover.c */
 int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *problem) __attribute__((warn_unused_result));
 int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));

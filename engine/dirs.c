@@ -168,12 +168,24 @@ static const char *check_counter(struct checker *k, struct arena *arena, struct 
 	return key.len != 4 || there(k, TABLE_ARTICLES, key) ? NULL : "its article is not there";
 }
 
+static const char *check_example(struct checker *k, struct arena *arena, struct span key, struct span value)
+{
+	struct example *e;
+	uint8_t user[8];
+	if (key.len != 8 || example_decode(arena, value, &e) != 0)
+		return "damaged record";
+	if (!there(k, TABLE_EVENTS, key))
+		return "its record in the log is not there";
+	return there(k, TABLE_USER_IDS, key_u64(user, e->user)) ? NULL : "its reader is not there";
+}
+
 static const check_fn checks[N_TABLES] = {
 	[TABLE_ARTICLES] = check_article, [TABLE_BODIES] = NULL, [TABLE_ARTICLE_IDS] = check_article_id,
 	[TABLE_TOPICS] = check_topic, [TABLE_USERS] = check_user, [TABLE_PROFILES] = check_profile,
 	[TABLE_HISTORIES] = check_history, [TABLE_BASES] = check_history, [TABLE_EVENTS] = check_event,
 	[TABLE_EVENT_IDS] = check_event_id, [TABLE_SLATES] = check_slate, [TABLE_EDITIONS] = check_edition,
-	[TABLE_COUNTERS] = check_counter};
+	[TABLE_COUNTERS] = check_counter,
+	[TABLE_EXAMPLES] = check_example};
 
 /* Walks a table, renewing the snapshot every RENEW_EVERY records so that a live server can reuse pages. */
 static int check_table(struct checker *k, enum store_table table)

@@ -24,11 +24,16 @@ static uint64_t request_hash(const struct feed_request *q)
 }
 
 /* Time-ordered, unique over workers and restarts. */
-static uint64_t next_feed_number(struct engine_worker *w, int64_t now_ms)
+uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms)
 {
 	uint64_t n = (uint64_t)now_ms << 10;
 	w->last_feed = n > w->last_feed ? n : w->last_feed + 1;
 	return w->last_feed << 7 | (w->number & 127);
+}
+
+void feed_id_format(uint64_t feed, char out[32])
+{
+	snprintf(out, 32, "f-%016llx", (unsigned long long)feed);
 }
 
 /* ---- a page ---- */
@@ -250,7 +255,7 @@ static int finish(struct page *p, const struct feed_request *q, uint64_t feed, u
 	*out = (struct feed){.as_of_ms = p->created_ms, .sequence = p->sequence, .model = p->query.rank.model->name,
 	                     .model_version = p->query.rank.model->version, .items = items, .n_items = p->n_shown,
 	                     .logged = logged};
-	snprintf(out->feed_id, sizeof(out->feed_id), "f-%016llx", (unsigned long long)feed);
+	feed_id_format(feed, out->feed_id);
 	size_t depth = p->n_before + p->n_shown;
 	bool more = p->exhausted ? n_untaken(p) > 0 : true;
 	if (logged && more && depth < LIMIT_FEED_DEPTH && p->n_shown > 0)
@@ -278,7 +283,7 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 		r = place_pins(p);
 	if (r == 0)
 		r = fill_page(p);
-	uint64_t feed = next_feed_number(p->w, q->now_ms);
+	uint64_t feed = feed_number_next(p->w, q->now_ms);
 	if (r == 0)
 		r = slate_keep(p, feed, 0, &logged);
 	return r < 0 ? r : finish(p, q, feed, 0, logged, out);

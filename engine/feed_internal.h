@@ -16,6 +16,13 @@ struct query {
 int query_prepare(struct engine_worker *w, struct arena *arena, const struct feed_request *q, struct query *out)
 	__attribute__((warn_unused_result));
 
+/* What stage two of a request's ranking may look at. */
+struct rank_stage_two query_stage_two(const struct engine_worker *w, const struct query *query);
+
+/* feed.c: numbers of feeds, and how they are written. */
+uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms);
+void feed_id_format(uint64_t feed, char out[32]);
+
 /* search.c: the words of q= made ready. Returns 0 or -ENOMEM. */
 int search_prepare(struct engine_worker *w, struct arena *arena, struct span query, struct rank_request *out)
 	__attribute__((warn_unused_result));

@@ -133,6 +133,13 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 	return r;
 }
 
+struct rank_stage_two query_stage_two(const struct engine_worker *w, const struct query *query)
+{
+	return (struct rank_stage_two){.signals = learner_signals(w->engine->learner),
+	                               .learned = learner_learned(w->engine->learner, query->rank.model_slot),
+	                               .user = query->reader ? query->reader->user : 0};
+}
+
 static int fill_others(struct engine_worker *w, struct arena *arena, const struct rank_item *item, struct feed_item *out)
 {
 	const struct catalog_members *m = catalog_story(w->engine->catalog, item->story);
@@ -291,8 +298,25 @@ static int score_list(struct engine_worker *w, struct arena *arena, const struct
 	return rank_score(w->scratch, w->engine->catalog, &query->rank, items, *n_found, NULL);
 }
 
+/* Lets a list wait for its reader's events, as a slate of its own whose order is not known. */
+static int wait_for_events(struct engine_worker *w, struct arena *arena, const struct query *query,
+                           const struct example *e, char feed_id[32])
+{
+	size_t n = e->n < EXAMPLE_SLOTS_MAX ? e->n : EXAMPLE_SLOTS_MAX;
+	uint16_t *which = arena_calloc(arena, n, sizeof(*which));
+	uint8_t *positions = arena_calloc(arena, n, 1);
+	if (!which || !positions)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		which[i] = (uint16_t)i;
+	uint64_t feed = feed_number_next(w, query->rank.now_ms);
+	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, query->rank.model);
+	feed_id_format(feed, feed_id);
+	return learning_wait_take(w->engine, pending_slate_new(e, which, positions, n, feed, 0, due_ms));
+}
+
 int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
-                 const struct span *article_ids, size_t n, double *scores)
+                 const struct span *article_ids, size_t n, double *scores, char feed_id[32])
 {
 	struct query query;
 	struct rank_item *items = arena_calloc(arena, n, sizeof(*items));
@@ -302,9 +326,24 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		return r;
 	for (size_t i = 0; i < n; i++)
 		scores[i] = NAN;
-	for (size_t i = 0; i < n_found; i++)
-		scores[at[i]] = (double)items[i].score / RANK_ONE;
-	return 0;
+	if (feed_id)
+		feed_id[0] = '\0';
+	if (!model_has_shortlist(query.rank.model) || n_found == 0) {
+		for (size_t i = 0; i < n_found; i++)
+			scores[at[i]] = (double)items[i].score / RANK_ONE;
+		return 0;
+	}
+	struct rank_stage_two two = query_stage_two(w, &query);
+	struct example *e;
+	double *found = arena_alloc(arena, n_found * sizeof(*found));
+	r = found ? rank_shortlist(w->scratch, w->engine->catalog, &query.rank, &two, items, n_found, arena, &e) : -ENOMEM;
+	if (r == 0)
+		r = rank_shortlist_score(query.rank.model, &two, e, arena, found);
+	for (size_t i = 0; i < n_found && r == 0; i++)
+		scores[at[i]] = found[i];
+	if (r == 0 && feed_id)
+		r = wait_for_events(w, arena, &query, e, feed_id);
+	return r;
 }
 
 int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_request *request,

@@ -114,7 +114,7 @@ static void put_record(struct engine_worker *w, struct arena *arena, struct buf 
                        const struct log_record *r)
 {
 	static const char *const kinds[] = {[LOG_EVENT] = "event", [LOG_INTEREST] = "interest", [LOG_SLATE] = "slate",
-	                                    [LOG_UNDO] = "undo", [LOG_MERGE] = "merge"};
+	                                    [LOG_UNDO] = "undo", [LOG_MERGE] = "merge", [LOG_LEARN] = "learn"};
 	buf_printf(b, "{\"sequence\":%llu,\"kind\":\"%s\",", (unsigned long long)sequence, kinds[r->kind]);
 	put_time(b, "received_at", r->received_ms);
 	if (r->kind == LOG_EVENT) {

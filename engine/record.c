@@ -8,10 +8,19 @@
 
 #include "engine/core.h"
 
+/* What a slate that still waits is told. */
+struct slate_note {
+	uint64_t feed; /* 0: nothing */
+	uint64_t user;
+	uint32_t article;
+	enum event_type type;
+};
+
 struct event_item {
 	const struct event *event;
 	struct event_result *result;
 	struct count_change count; /* article 0: none */
+	struct slate_note note;
 };
 
 struct record_op {
@@ -151,6 +160,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	uint64_t sequence;
 	*item->result = (struct event_result){.outcome = EVENT_ACCEPTED};
 	item->count.article = 0;
+	item->note.feed = 0;
 	enum event_rejection bad_time = check_time(e, r.at_ms, now_ms);
 	if (bad_time)
 		return reject(item, bad_time);
@@ -188,6 +198,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 		make_id(sequence, item->result->id);
 	}
 	readers_fold(&e->profile_config, hot->pending, &r);
+	item->note = (struct slate_note){r.feed, r.user, r.article, r.type};
 	if (r.type == EVENT_CLICK || r.type == EVENT_IMPRESSION)
 		item->count = (struct count_change){r.article, r.at_ms,
 		                                    r.type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS, 1};
@@ -210,11 +221,19 @@ static void count(struct engine *e, const struct count_change *change)
 		__builtin_trap(); /* durable but not in memory: only a restart can mend that */
 }
 
+static void note(struct engine *e, const struct slate_note *n, bool undo)
+{
+	if (n->feed)
+		pending_note(e->pending, n->feed, n->user, n->article, n->type, undo);
+}
+
 static void record_publish(struct write_op *op, void *ctx)
 {
 	struct record_op *in = (struct record_op *)op;
-	for (size_t i = 0; i < in->n; i++)
+	for (size_t i = 0; i < in->n; i++) {
 		count(engine_of(ctx), &in->items[i].count);
+		note(engine_of(ctx), &in->items[i].note, false);
+	}
 }
 
 int engine_record(struct engine_worker *w, struct arena *arena, const struct event *events, struct event_result *results,
@@ -243,6 +262,7 @@ struct undo_op {
 	int64_t now_ms;
 	enum undo_outcome *outcome;
 	struct count_change count;
+	struct slate_note note;
 };
 
 static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
@@ -256,6 +276,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	uint8_t key[8];
 	*u->outcome = UNDO_NOT_FOUND;
 	u->count.article = 0;
+	u->note.feed = 0;
 	int error = find_event(txn, hash128(u->id), day_of(u->now_ms), ENGINE_UNDO_DAYS + 1, &sequence);
 	if (error < 0)
 		return error;
@@ -288,6 +309,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 		error = readers_refold(e->readers, txn, hot);
 	if (error < 0)
 		return error;
+	u->note = (struct slate_note){r.feed, r.user, r.article, r.type};
 	if (r.type == EVENT_CLICK || r.type == EVENT_IMPRESSION)
 		u->count = (struct count_change){r.article, r.at_ms,
 		                                 r.type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS, -1};
@@ -298,6 +320,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 static void undo_publish(struct write_op *op, void *ctx)
 {
 	count(engine_of(ctx), &((struct undo_op *)op)->count);
+	note(engine_of(ctx), &((struct undo_op *)op)->note, true);
 }
 
 int engine_undo(struct engine_worker *w, struct arena *arena, struct span event_id, int64_t now_ms,

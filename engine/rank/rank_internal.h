@@ -125,6 +125,7 @@ struct rank_scratch {
 	struct user user;
 	struct pool_scratch *pool;
 	struct diversify_scratch *diversify;
+	struct numbers shortlist_index;
 };
 
 int rank_pool_scratch_new(struct pool_scratch **out) __attribute__((warn_unused_result));

@@ -22,6 +22,7 @@ void rank_scratch_free(struct rank_scratch *s)
 	rank_user_free(&s->user);
 	rank_pool_scratch_free(s->pool);
 	rank_diversify_scratch_free(s->diversify);
+	numbers_free(&s->shortlist_index);
 	free(s);
 }
 

@@ -236,6 +236,7 @@ void log_record_encode(struct buf *b, const struct log_record *r)
 		put_i64(b, r->at_ms);
 		break;
 	case LOG_SLATE:
+	case LOG_LEARN:
 		put_u64(b, r->feed);
 		put_u16(b, r->page);
 		break;
@@ -274,6 +275,7 @@ int log_record_decode(struct arena *arena, struct span bytes, struct log_record 
 		r.at_ms = get_i64(&b);
 		break;
 	case LOG_SLATE:
+	case LOG_LEARN:
 		r.feed = get_u64(&b);
 		r.page = get_u16(&b);
 		break;

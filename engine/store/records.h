@@ -40,7 +40,7 @@ int article_record_decode(struct arena *arena, struct span bytes, struct article
 
 /* ---- the log ---- */
 
-enum log_kind { LOG_EVENT = 1, LOG_INTEREST, LOG_SLATE, LOG_UNDO, LOG_MERGE };
+enum log_kind { LOG_EVENT = 1, LOG_INTEREST, LOG_SLATE, LOG_UNDO, LOG_MERGE, LOG_LEARN };
 
 struct log_record {
 	enum log_kind kind;
@@ -62,7 +62,7 @@ struct log_record {
 	/* LOG_INTEREST: topic and new weights; at_ms above */
 	uint32_t topic;
 	float short_term, long_term;
-	/* LOG_SLATE: feed above, and */
+	/* LOG_SLATE, LOG_LEARN: feed above, and */
 	uint16_t page;
 	/* LOG_UNDO */
 	uint64_t target;

@@ -32,6 +32,8 @@ enum store_table {
 	TABLE_EVENT_IDS,   /* day, hash of the client's id -> sequence */
 	TABLE_SLATES,      /* feed number, page -> slate */
 	TABLE_EDITIONS,    /* key -> edition */
+	TABLE_EXAMPLES,    /* sequence -> what a slate teaches */
+	TABLE_LEARNT,      /* what was learnt: signals, models' numbers, in pages */
 	TABLE_COUNTERS,    /* article number -> popularity buckets; document frequency */
 	N_TABLES
 };
