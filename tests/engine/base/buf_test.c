@@ -131,6 +131,27 @@ static void test_json_string(void **state)
 	buf_free(&b);
 }
 
+/* What needs an escape is found wherever it stands: text is looked at in blocks. */
+static void test_json_string_positions(void **state)
+{
+	enum { N = 50 };
+	struct buf b = {0};
+	for (size_t n = 1; n <= N; n++)
+		for (size_t at = 0; at < n; at++) {
+			char text[N];
+			memset(text, 'a', n);
+			text[at] = '<';
+			buf_put_json_string(&b, (struct span){text, n});
+			assert_int_equal(b.len, n + 2 + strlen("\\u003c") - 1);
+			assert_memory_equal(b.data + 1 + at, "\\u003c", 6);
+			for (size_t i = 0; i < b.len; i++)
+				if (i <= at || i >= at + 7)
+					assert_int_equal(b.data[i], i == 0 || i == b.len - 1 ? '"' : 'a');
+			buf_clear(&b);
+		}
+	buf_free(&b);
+}
+
 /* Whatever is written, a parser reads back: every character but NUL, which the parser here refuses. */
 static void test_json_string_reads_back(void **state)
 {
@@ -204,7 +225,7 @@ int main(void)
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_grow),
 		cmocka_unit_test(test_out_of_memory),
-		cmocka_unit_test(test_json_string),
+		cmocka_unit_test(test_json_string), cmocka_unit_test(test_json_string_positions),
 		cmocka_unit_test(test_json_string_reads_back),
 		cmocka_unit_test(test_json_double),
 	};
