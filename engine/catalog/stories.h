@@ -5,8 +5,9 @@
  * which are its rarest, terms, so a match costs little however many reports are live.
  *
  * The rule. Two reports of one language no further apart than the window are alike by 1 when both prints have at least 8
- * terms and their signatures differ in at most 3 bits; else by the cosine of their terms, less 0.1 times the share of the
- * window that lies between them, less 0.1 when both come from the same known source. A story is as like a report as 0.3
+ * terms and their signatures differ in at most 3 bits; else by the cosine of their terms (0 when they share fewer than 3:
+ * two titles that name one city share two), less 0.1 times the share of the window that lies between them, less 0.1 when
+ * both come from the same known source. A story is as like a report as 0.3
  * times the most alike of its reports inside the window and 0.7 times their mean. Of the stories that have room and are
  * alike by at least 0.31, and 0.045 log2(n / 4) more with n > 4 reports, the report joins the most alike; of equals, the
  * one with the lower number. Looked at are the stories of the 48 reports that share most of the weight of its 12 heaviest terms. */
