@@ -176,12 +176,32 @@ static const char *check_counter(struct checker *k, struct arena *arena, struct 
 	return key.len != 4 || there(k, TABLE_ARTICLES, key) ? NULL : "its article is not there";
 }
 
+static const char *check_example(struct checker *k, struct arena *arena, struct span key, struct span value)
+{
+	struct example *e;
+	uint8_t user[8];
+	if (key.len != 8 || example_decode(arena, value, &e) != 0)
+		return "damaged record";
+	if (!there(k, TABLE_EVENTS, key))
+		return "its record in the log is not there";
+	return there(k, TABLE_USER_IDS, key_u64(user, e->user)) ? NULL : "its reader is not there";
+}
+
+static const char *check_counted(struct checker *k, struct arena *arena, struct span key, struct span value)
+{
+	if (key.len != 12 || value.len != 1 || value.data[0] < 1 || value.data[0] > 3)
+		return "damaged record";
+	return there(k, TABLE_USER_IDS, (struct span){key.data, 8}) ? NULL : "its reader is not there";
+}
+
 static const check_fn checks[N_TABLES] = {
 	[TABLE_ARTICLES] = check_article, [TABLE_BODIES] = NULL, [TABLE_ARTICLE_IDS] = check_article_id,
-	[TABLE_TOPICS] = check_topic, [TABLE_TOPIC_IDS] = check_topic_id, [TABLE_USERS] = check_user, [TABLE_PROFILES] = check_profile,
+	[TABLE_TOPICS] = check_topic, [TABLE_TOPIC_IDS] = check_topic_id, [TABLE_USERS] = check_user,
+	[TABLE_PROFILES] = check_profile,
 	[TABLE_HISTORIES] = check_history, [TABLE_BASES] = check_history, [TABLE_EVENTS] = check_event,
 	[TABLE_EVENT_IDS] = check_event_id, [TABLE_SLATES] = check_slate, [TABLE_EDITIONS] = check_edition,
-	[TABLE_COUNTERS] = check_counter};
+	[TABLE_COUNTERS] = check_counter,
+	[TABLE_EXAMPLES] = check_example, [TABLE_COUNTED] = check_counted};
 
 /* Calls fn for each record of a table, renewing the snapshot every RENEW_EVERY records so that a live server can reuse
  * pages. fn returns 0 or negative errno, which ends the walk. */
@@ -322,6 +342,7 @@ int engine_backup_dir(const char *dir, const char *to, struct engine_problem *pr
 /* Which topics a compacted copy keeps. A record that can't be read may name any: then all are kept. */
 struct keep {
 	struct topic_set *named;
+	uint32_t given[N_TOPIC_NAMESPACES]; /* the highest numbers, of topics that are left out too */
 	enum store_table table; /* being read */
 	bool all;
 	int error;
@@ -337,6 +358,11 @@ static void keep_topic(void *ctx, uint32_t topic)
 static int keep_named(void *ctx, struct arena *arena, struct span key, struct span value)
 {
 	struct keep *keep = ctx;
+	if (keep->table == TABLE_TOPICS) {
+		uint32_t ns = key_to_u32(key) >> TOPIC_NAMESPACE_SHIFT, n = key_to_u32(key) & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
+		if (ns < N_TOPIC_NAMESPACES && n < TOPICS_MAX && n > keep->given[ns])
+			keep->given[ns] = n;
+	}
 	keep->all |= topics_in_record(arena, keep->table, key, value, keep_topic, keep) != 0;
 	return keep->error;
 }
@@ -377,8 +403,22 @@ static int copy_table(struct store_txn *in, struct store *to, enum store_table t
 	return r < 0 ? r : 0;
 }
 
+static int find_named(struct store_txn *in, struct keep *keep)
+{
+	int r = topic_set_new(&keep->named);
+	if (r == 0)
+		r = store_read_renew(in);
+	if (r == 0)
+		r = topics_given_read(in, keep->given);
+	for (int table = 0; r == 0 && table < N_TABLES; table++) {
+		keep->table = (enum store_table)table;
+		r = each_record(in, keep->table, keep_named, keep);
+	}
+	return r;
+}
+
 /* Record by record into a new store: no page of the old file is carried over; without topics that nothing names, if
- * asked. Nothing in the copy names their numbers, so that they may be given to others. */
+ * asked. */
 static int copy_records(struct store *from, struct store *to, bool drop_topics)
 {
 	struct store_txn *in, *out = NULL;
@@ -387,15 +427,15 @@ static int copy_records(struct store *from, struct store *to, bool drop_topics)
 	if (r < 0)
 		return r;
 	if (drop_topics)
-		r = topic_set_new(&keep.named);
-	for (int table = 0; drop_topics && r == 0 && table < N_TABLES; table++) {
-		keep.table = (enum store_table)table;
-		r = each_record(in, keep.table, keep_named, &keep);
-	}
+		r = find_named(in, &keep);
 	if (r == 0)
 		r = store_read_renew(in);
 	for (int table = 0; r == 0 && table < N_TABLES; table++)
 		r = copy_table(in, to, (enum store_table)table, drop_topics ? &keep : NULL, &out);
+	if (r == 0 && drop_topics && !out)
+		r = store_write_begin(to, &out);
+	if (r == 0 && drop_topics)
+		r = topics_given_write(out, keep.given);
 	if (r == 0 && out) {
 		r = store_write_commit(out);
 		out = NULL;

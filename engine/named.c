@@ -1,9 +1,10 @@
 /* Which topics the records name: so that a check follows every one, and a compacted copy leaves out the others.
  *
  * Topics stand in articles' vectors, in events' and interests' log records (undone ones too: they are still there to be
- * read), in the profile that a merge carries, in profiles and bases, in readers' settings and in editions. The other
- * tables name none: histories and slates have articles' and stories' numbers, document frequency has hashes of terms,
- * pins an article's number. */
+ * read), in the profile that a merge carries, in profiles and bases, in readers' settings, in editions and in what slates
+ * teach. The other tables name none: histories, slates and counters have articles' and stories' numbers, pins an
+ * article's; document frequency has hashes of terms, and what was learnt stands under hashes of topics' numbers, from
+ * which no number can be read (topics.c says what follows). */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -135,6 +136,21 @@ static int in_edition(struct span value, name_fn fn, void *ctx)
 	return 0;
 }
 
+static int in_example(struct arena *arena, struct span value, name_fn fn, void *ctx)
+{
+	struct example *e;
+	if (example_decode(arena, value, &e) != 0)
+		return 1;
+	if (e->top_section)
+		fn(ctx, e->top_section);
+	for (size_t i = 0; i < e->n; i++) {
+		if (e->slots[i].section)
+			fn(ctx, e->slots[i].section);
+		in_list(e->slots[i].words, e->slots[i].n_words, fn, ctx);
+	}
+	return 0;
+}
+
 int topics_in_record(struct arena *arena, enum store_table table, struct span key, struct span value, name_fn fn, void *ctx)
 {
 	switch (table) {
@@ -151,6 +167,8 @@ int topics_in_record(struct arena *arena, enum store_table table, struct span ke
 		return in_log(arena, value, fn, ctx);
 	case TABLE_EDITIONS:
 		return in_edition(value, fn, ctx);
+	case TABLE_EXAMPLES:
+		return in_example(arena, value, fn, ctx);
 	default:
 		return 0;
 	}

@@ -5,9 +5,11 @@
  * to show. Names are found by a 64-bit hash; numbers index two-level tables of pointers that only grow, so readers
  * need no lock. A number's namespace is in its top bits.
  *
- * A new topic gets the number after the highest; when there is none, the lowest that is free. A number is free when the
- * store has no topic of it: those that nothing names are dropped only where a store is copied as a whole (dirs.c), so
- * that nothing in the copy, nor in a process that opened it, can still mean the topic that had the number before. */
+ * A new topic gets the number after the highest that was ever given. Topics that no record names are dropped only where a
+ * store is copied as a whole (dirs.c); the copy then keeps, in meta, the highest numbers given, so that a dropped topic's
+ * number does not come back: what was learnt stands under hashes of numbers, and nobody can tell of which. Only when a
+ * namespace has given all its numbers do the lowest free ones serve again. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -27,7 +29,7 @@ struct name_chunk {
 struct topics {
 	struct map *by_hash; /* hash64 of the name -> number */
 	struct name_chunk *_Atomic chunks[N_TOPIC_NAMESPACES][N_CHUNKS];
-	uint32_t n[N_TOPIC_NAMESPACES], n_committed[N_TOPIC_NAMESPACES]; /* highest number in use */
+	uint32_t n[N_TOPIC_NAMESPACES], n_committed[N_TOPIC_NAMESPACES]; /* highest ever given */
 	uint32_t free_from[N_TOPIC_NAMESPACES]; /* no number below is free */
 	uint32_t *made; /* [n_made] by this batch */
 	size_t n_made, made_capacity;
@@ -151,6 +153,7 @@ static int put(struct topics *t, struct store_txn *txn, uint32_t topic, struct s
 	char record[LIMIT_TOPIC_BYTES + 1 + LIMIT_NAME_BYTES];
 	uint8_t key[4];
 	size_t n = name.len;
+	assert(n > 0);
 	memcpy(record, name.data, n);
 	if (label.len) {
 		record[n++] = '\0';
@@ -161,12 +164,37 @@ static int put(struct topics *t, struct store_txn *txn, uint32_t topic, struct s
 	return r < 0 ? r : add(t, topic, name, label);
 }
 
+int topics_given_read(struct store_txn *txn, uint32_t given[N_TOPIC_NAMESPACES])
+{
+	struct span value;
+	int r = store_get(txn, TABLE_META, SPAN(META_KEY_TOPICS), &value);
+	memset(given, 0, N_TOPIC_NAMESPACES * sizeof(*given));
+	if (r != 0)
+		return r < 0 ? r : 0;
+	struct byte_reader b = bytes_reader(value);
+	bool sound = get_u8(&b) == RECORD_VERSION;
+	for (int ns = 1; ns < N_TOPIC_NAMESPACES; ns++) {
+		given[ns] = get_u32(&b);
+		sound = sound && given[ns] < TOPICS_MAX;
+	}
+	return sound && bytes_done(&b) ? 0 : -EINVAL;
+}
+
+int topics_given_write(struct store_txn *txn, const uint32_t given[N_TOPIC_NAMESPACES])
+{
+	uint8_t bytes[1 + (N_TOPIC_NAMESPACES - 1) * 4] = {RECORD_VERSION};
+	memcpy(bytes + 1, given + 1, sizeof(bytes) - 1);
+	return store_put(txn, TABLE_META, SPAN(META_KEY_TOPICS), (struct span){(const char *)bytes, sizeof(bytes)});
+}
+
 int topics_load(struct topics *t, struct store_txn *txn)
 {
 	struct store_cursor *c;
 	struct span key, value;
-	int r = store_cursor_new(txn, TABLE_TOPICS, &c);
-	if (r < 0)
+	int r = topics_given_read(txn, t->n);
+	if (r == 0)
+		r = store_cursor_new(txn, TABLE_TOPICS, &c);
+	if (r != 0)
 		return r;
 	for (r = store_first(c, &key, &value); r == 0; r = store_next(c, &key, &value)) {
 		uint32_t topic = key_to_u32(key), ns = topic >> TOPIC_NAMESPACE_SHIFT;

@@ -11,7 +11,8 @@
 const int64_t catalog_half_lives_ms[N_HALF_LIVES] = {15 * 60000, 60 * 60000, 3 * 3600000, 12 * 3600000, 48 * 3600000};
 
 /* Minutes from a kept bucket's middle: the oldest began up to a bucket's length before the kept hours. */
-enum { BUCKET_MIDDLE = BUCKET_MINUTES / 2, AGES = COUNTER_HOURS * 60 + BUCKET_MINUTES - BUCKET_MIDDLE };
+enum { BUCKET_MIDDLE = BUCKET_MINUTES / 2, AGES = COUNTER_HOURS * 60 + BUCKET_MINUTES - BUCKET_MIDDLE,
+       OLD_BUCKET_BYTES = 12 };
 static float decay_table[AGES][N_HALF_LIVES]; /* [minutes][half-life] */
 static pthread_once_t decay_once = PTHREAD_ONCE_INIT;
 
@@ -37,7 +38,7 @@ void counters_prune(struct counters *c, int64_t minute_ms)
 	uint32_t oldest = oldest_kept(minute_ms);
 	uint16_t kept = 0;
 	for (uint16_t i = 0; i < c->n; i++)
-		if (c->buckets[i].bucket >= oldest && (c->buckets[i].n[0] || c->buckets[i].n[1]))
+		if (c->buckets[i].bucket >= oldest && (c->buckets[i].n[0] || c->buckets[i].n[1] || c->buckets[i].n[2]))
 			c->buckets[kept++] = c->buckets[i];
 	c->n = kept;
 }
@@ -95,6 +96,7 @@ int counters_add(struct counters *c, enum catalog_counter counter, int64_t at_ms
 
 void counters_decayed(const struct counters *c, enum catalog_counter counter, int64_t minute_ms, float out[N_HALF_LIVES])
 {
+	const float one = counter == CATALOG_EXPECTED ? 1.0f / CATALOG_EXPECTED_ONE : 1;
 	pthread_once(&decay_once, fill_decay_table);
 	for (int h = 0; h < N_HALF_LIVES; h++)
 		out[h] = 0;
@@ -105,7 +107,7 @@ void counters_decayed(const struct counters *c, enum catalog_counter counter, in
 		if (age >= AGES)
 			continue;
 		for (int h = 0; h < N_HALF_LIVES; h++)
-			out[h] += (float)c->buckets[i].n[counter] * decay_table[age][h];
+			out[h] += one * (float)c->buckets[i].n[counter] * decay_table[age][h];
 	}
 }
 
@@ -122,12 +124,15 @@ int counters_decode(struct counters *c, struct span bytes)
 	if (bytes.len < 2)
 		return 1;
 	memcpy(&n, bytes.data, 2);
-	if (n > COUNTER_BUCKETS_MAX || bytes.len != 2 + n * sizeof(struct counter_bucket))
+	/* Records from before there were expected clicks have one number less. */
+	size_t bucket_bytes = n && bytes.len == 2 + (size_t)n * OLD_BUCKET_BYTES ? (size_t)OLD_BUCKET_BYTES : sizeof(struct counter_bucket);
+	if (n > COUNTER_BUCKETS_MAX || bytes.len != 2 + n * bucket_bytes)
 		return 1;
-	struct counter_bucket *buckets = malloc(n * sizeof(*buckets) + 1);
+	struct counter_bucket *buckets = calloc(n + 1, sizeof(*buckets));
 	if (!buckets)
 		return -ENOMEM;
-	memcpy(buckets, bytes.data + 2, n * sizeof(*buckets));
+	for (uint16_t i = 0; i < n; i++)
+		memcpy(&buckets[i], bytes.data + 2 + i * bucket_bytes, bucket_bytes);
 	for (uint16_t i = 1; i < n; i++)
 		if (buckets[i].bucket <= buckets[i - 1].bucket) {
 			free(buckets);
@@ -135,7 +140,8 @@ int counters_decode(struct counters *c, struct span bytes)
 		}
 	free(c->buckets);
 	c->buckets = buckets;
-	c->n = c->capacity = n;
+	c->n = n;
+	c->capacity = (uint16_t)(n + 1);
 	return 0;
 }
 

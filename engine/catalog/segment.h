@@ -43,7 +43,7 @@ struct counters {
 	bool dirty;
 	struct counter_bucket {
 		uint32_t bucket; /* at_ms / 15 min */
-		uint32_t n[2];   /* by enum catalog_counter */
+		uint32_t n[N_CATALOG_COUNTERS];
 	} *buckets;
 };
 

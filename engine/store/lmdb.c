@@ -24,7 +24,8 @@
 
 const char *const store_table_names[N_TABLES] = {
 	"meta", "articles", "bodies", "article_ids", "topics", "topic_ids", "users", "user_ids", "profiles",
-	"histories", "bases", "events", "event_ids", "slates", "editions", "counters"};
+	"histories", "bases", "events", "event_ids", "counted", "slates", "editions", "examples", "learnt",
+	"counters"};
 
 struct store {
 	MDB_env *env; /* NULL: broken, and could not be opened again yet */

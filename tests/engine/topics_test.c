@@ -131,6 +131,35 @@ static void new_names_get_the_number_after_the_highest(void **state)
 	assert_int_equal(resolve(d, "topic:d"), number(TOPIC_TAG, 4));
 }
 
+/* Topics 3 and 9 have been left out, and of places all: their numbers do not come back. */
+static void numbers_once_given_are_remembered(void **state)
+{
+	struct dictionary *d = *state;
+	uint32_t given[N_TOPIC_NAMESPACES] = {[TOPIC_TAG] = 9, [TOPIC_PLACE] = 5}, got[N_TOPIC_NAMESPACES];
+	put(d, number(TOPIC_TAG, 2), "topic:two");
+	put(d, number(TOPIC_SOURCE, 4), "source:four");
+	load(d);
+	assert_int_equal(topics_given_read(d->txn, got), 0);
+	assert_int_equal(got[TOPIC_TAG], 0);
+	assert_int_equal(topics_given_write(d->txn, given), 0);
+	batch_ends(d, true);
+	load(d);
+	assert_int_equal(topics_given_read(d->txn, got), 0);
+	assert_memory_equal(got + 1, given + 1, sizeof(got) - sizeof(got[0]));
+	assert_int_equal(resolve(d, "topic:new"), number(TOPIC_TAG, 10));
+	assert_int_equal(resolve(d, "place:new"), number(TOPIC_PLACE, 6));
+	assert_int_equal(resolve(d, "source:new"), number(TOPIC_SOURCE, 5));
+	batch_ends(d, false);
+	assert_int_equal(resolve(d, "topic:other"), number(TOPIC_TAG, 10));
+	/* A record that is none: of another version, cut, of numbers that cannot be. */
+	static const char *const bad[] = {"\2aaaabbbbccccddddeeeeffff", "\1aaa", "\1\xff\xff\xff\xff"
+	                                                                       "bbbbccccddddeeeeffff"};
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(store_put(d->txn, TABLE_META, SPAN(META_KEY_TOPICS), span_of(bad[i])), 0);
+		assert_int_equal(topics_given_read(d->txn, got), -EINVAL);
+	}
+}
+
 /* Below the highest number 1, 5 and 4097 (a chunk of its own in memory) are taken. */
 static void free_numbers_are_used_when_the_highest_is_taken(void **state)
 {
@@ -294,6 +323,24 @@ static void articles_and_the_log_name_topics(void **state)
 	buf_free(&b);
 }
 
+static void what_a_slate_teaches_names_topics(void **state)
+{
+	const uint32_t want[] = {number(TOPIC_SECTION, 1), number(TOPIC_SECTION, 2), number(TOPIC_TERM, 3),
+	                         number(TOPIC_TAG, 4), number(TOPIC_TERM, 5)};
+	struct arena arena = {0};
+	struct buf b = {0};
+	uint8_t key[8];
+	struct example *e = example_new(&arena, 2, 3);
+	assert_non_null(e);
+	e->top_section = want[0];
+	e->slots[0] = (struct example_slot){.article = 1, .section = want[1], .words = {want[2], want[3]}, .n_words = 2};
+	e->slots[1] = (struct example_slot){.article = 2, .words = {want[4]}, .n_words = 1};
+	example_encode(&b, e);
+	names_these(TABLE_EXAMPLES, key_u64(key, 1), &b, want, 5);
+	buf_free(&b);
+	arena_free(&arena);
+}
+
 static void settings_and_editions_name_topics(void **state)
 {
 	const uint32_t want[] = {number(TOPIC_PLACE, 1), number(TOPIC_PLACE, 2), number(TOPIC_TAG, 3), number(TOPIC_SOURCE, 4)};
@@ -314,11 +361,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(new_names_get_the_number_after_the_highest, start, stop),
+		cmocka_unit_test_setup_teardown(numbers_once_given_are_remembered, start, stop),
 		cmocka_unit_test_setup_teardown(free_numbers_are_used_when_the_highest_is_taken, start, stop),
 		cmocka_unit_test_setup_teardown(what_a_failed_batch_made_is_forgotten, start, stop),
 		cmocka_unit_test(sets_hold_what_was_added),
 		cmocka_unit_test(profiles_name_their_interests),
 		cmocka_unit_test(articles_and_the_log_name_topics),
+		cmocka_unit_test(what_a_slate_teaches_names_topics),
 		cmocka_unit_test(settings_and_editions_name_topics),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
