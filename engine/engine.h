@@ -404,7 +404,8 @@ int engine_check_dir(const char *dir, void (*report)(void *ctx, const char *find
 int engine_backup_dir(const char *dir, const char *to, struct engine_problem *problem)
 	__attribute__((warn_unused_result)); /* beside a live server */
 int engine_compact_dir(const char *dir, const char *to, struct engine_problem *problem)
-	__attribute__((warn_unused_result)); /* takes the lock; record by record, so no freed bytes are carried over */
+	__attribute__((warn_unused_result)); /* takes the lock; record by record, so no freed bytes are carried over, and
+	                                      * without topics that nothing names */
 int engine_restore_dir(const char *from, const char *dir, struct engine_problem *problem)
 	__attribute__((warn_unused_result)); /* takes the lock; the target must hold no data */
 
