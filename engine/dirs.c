@@ -1,4 +1,4 @@
-/* Whole directories: check, backup, compact, restore. */
+/* Whole directories: check, export, backup, compact, restore. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +25,49 @@ static int open_dir(const char *dir, bool read_only, struct store **out, struct 
 #endif
 	struct store_options options = {.map_bytes = map_bytes, .read_only = read_only, .readers_max = 256};
 	int r = store_open(out, dir, &options);
-	return r < 0 ? fail(problem, "cannot open the store in", dir, r) : 0;
+	return r < 0 ? engine_cannot_open(problem, dir, r) : 0;
+}
+
+static bool is_after(struct span key, struct span other)
+{
+	int order = memcmp(key.data, other.data, key.len < other.len ? key.len : other.len);
+	return order > 0 || (order == 0 && key.len > other.len);
+}
+
+/* Calls fn for each record of a table in order, renewing the snapshot every RENEW_EVERY records so that a live server can
+ * reuse pages. fn returning nonzero stops and is returned. -EINVAL: pages are damaged; without order a walk may not end. */
+static int each_record(struct store_txn *txn, enum store_table table,
+                       int (*fn)(void *ctx, struct span key, struct span value), void *ctx)
+{
+	uint8_t at[STORE_KEY_MAX + 1]; /* the first key that could follow the last one: that key and a zero byte */
+	struct span from = {NULL, 0}, key, value;
+	bool more = true;
+	int r = 0;
+	while (r == 0 && more) {
+		struct store_cursor *c;
+		r = store_read_renew(txn);
+		if (r == 0)
+			r = store_cursor_new(txn, table, &c);
+		if (r < 0)
+			return r;
+		int found = store_seek(c, from, &key, &value);
+		for (int i = 0; r == 0 && found == 0 && i < RENEW_EVERY; i++) {
+			if (key.len == 0 || key.len > STORE_KEY_MAX || (from.len && is_after(from, key))) {
+				r = -EINVAL;
+				break;
+			}
+			r = fn(ctx, key, value);
+			memcpy(at, key.data, key.len);
+			at[key.len] = 0;
+			from = (struct span){(const char *)at, key.len < STORE_KEY_MAX ? key.len + 1 : key.len};
+			found = store_next(c, &key, &value);
+		}
+		store_cursor_free(c);
+		more = found == 0;
+		if (r == 0 && found < 0)
+			r = found;
+	}
+	return r;
 }
 
 /* ---- check ---- */
@@ -175,36 +217,32 @@ static const check_fn checks[N_TABLES] = {
 	[TABLE_EVENT_IDS] = check_event_id, [TABLE_SLATES] = check_slate, [TABLE_EDITIONS] = check_edition,
 	[TABLE_COUNTERS] = check_counter};
 
-/* Walks a table, renewing the snapshot every RENEW_EVERY records so that a live server can reuse pages. */
+struct table_check {
+	struct checker *k;
+	enum store_table table;
+	struct arena arena;
+};
+
+static int check_record(void *ctx, struct span key, struct span value)
+{
+	struct table_check *c = ctx;
+	arena_reset(&c->arena);
+	const char *finding = checks[c->table] ? checks[c->table](c->k, &c->arena, key, value) : NULL;
+	if (finding)
+		find(c->k, store_table_names[c->table], key, finding);
+	return 0;
+}
+
 static int check_table(struct checker *k, enum store_table table)
 {
-	uint8_t at[STORE_KEY_MAX + 1];
-	struct span from = {NULL, 0}, key, value;
-	struct arena arena = {0};
-	int r = 0;
-	while (r == 0) {
-		struct store_cursor *c;
-		r = store_read_renew(k->txn);
-		if (r == 0)
-			r = store_cursor_new(k->txn, table, &c);
-		if (r < 0)
-			break;
-		r = store_seek(c, from, &key, &value);
-		for (int i = 0; r == 0 && i < RENEW_EVERY; i++) {
-			arena_reset(&arena);
-			const char *finding = checks[table] ? checks[table](k, &arena, key, value) : NULL;
-			if (finding)
-				find(k, store_table_names[table], key, finding);
-			/* The first key that could follow: this one and a zero byte. */
-			memcpy(at, key.data, key.len);
-			at[key.len] = 0;
-			from = (struct span){(const char *)at, key.len < STORE_KEY_MAX ? key.len + 1 : key.len};
-			r = store_next(c, &key, &value);
-		}
-		store_cursor_free(c);
+	struct table_check c = {.k = k, .table = table};
+	int r = each_record(k->txn, table, check_record, &c);
+	arena_free(&c.arena);
+	if (r == -EINVAL) {
+		find(k, store_table_names[table], (struct span){NULL, 0}, "its pages are damaged");
+		r = 0;
 	}
-	arena_free(&arena);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 int engine_check_dir(const char *dir, void (*report)(void *ctx, const char *finding), void *ctx,
@@ -228,12 +266,51 @@ int engine_check_dir(const char *dir, void (*report)(void *ctx, const char *find
 	store_close(store);
 	if (r < 0)
 		return fail(problem, "cannot read", dir, r);
-	if (k.n_findings) {
-		engine_problem_say(problem, "%llu findings in %s; restore a backup",
-		         (unsigned long long)k.n_findings, dir);
-		return 1;
-	}
+	if (k.n_findings)
+		return engine_problem_say(problem, "%llu finding%s in %s; restore a backup", (unsigned long long)k.n_findings,
+		                          k.n_findings > 1 ? "s" : "", dir);
 	return 0;
+}
+
+/* ---- export ---- */
+
+struct exporter {
+	struct store_txn *txn;
+	int (*fn)(void *ctx, const struct article *article);
+	void *ctx;
+	struct arena arena;
+};
+
+static int export_article(void *ctx, struct span key, struct span value)
+{
+	struct exporter *x = ctx;
+	struct article_record r;
+	arena_reset(&x->arena);
+	if (article_record_decode(&x->arena, value, &r))
+		return -EINVAL;
+	if (r.language.len)
+		r.article.language = r.language;
+	int error = store_get(x->txn, TABLE_BODIES, key, &r.article.body);
+	return error < 0 ? error : x->fn(x->ctx, &r.article);
+}
+
+int engine_export_dir(const char *dir, int (*fn)(void *ctx, const struct article *article), void *ctx,
+                      struct engine_problem *problem)
+{
+	struct exporter x = {.fn = fn, .ctx = ctx};
+	struct store *store;
+	int r = open_dir(dir, true, &store, problem);
+	if (r != 0)
+		return r;
+	r = store_read_new(store, &x.txn);
+	if (r == 0)
+		r = each_record(x.txn, TABLE_ARTICLES, export_article, &x);
+	store_read_free(x.txn);
+	store_close(store);
+	arena_free(&x.arena);
+	if (r == -EINVAL)
+		return engine_problem_say(problem, "%s holds a damaged record; run: mynews check --data %s", dir, dir);
+	return r;
 }
 
 /* ---- copies ---- */
@@ -307,22 +384,33 @@ static int copy_records(struct store *from, struct store *to)
 	return r < 0 ? r : 0;
 }
 
+/* Into a directory inside `to`, moved up when it is whole: what was cut short is never taken for a copy. */
 static int copy_store(const char *from, const char *to, struct engine_problem *problem)
 {
+	char partial[4096];
 	struct store *source, *target;
+	if (snprintf(partial, sizeof(partial), "%s/partial", to) >= (int)sizeof(partial))
+		return fail(problem, "cannot create", to, -ENAMETOOLONG);
 	int r = open_dir(from, true, &source, problem);
 	if (r != 0)
 		return r;
-	if (mkdir(to, 0750) < 0 && errno != EEXIST)
-		r = fail(problem, "cannot create", to, -errno);
-	if (r == 0)
-		r = open_dir(to, false, &target, problem);
+	if ((mkdir(to, 0750) < 0 && errno != EEXIST) || mkdir(partial, 0750) < 0) {
+		r = fail(problem, "cannot create", partial, -errno);
+		goto out;
+	}
+	r = open_dir(partial, false, &target, problem);
 	if (r == 0) {
 		r = copy_records(source, target);
 		store_close(target);
-		if (r < 0)
+		if (r == 0)
+			r = store_move(partial, to);
+		if (r == -EINVAL)
+			r = engine_problem_say(problem, "%s is damaged; run: mynews check --data %s", from, from);
+		else if (r < 0)
 			r = fail(problem, "cannot write the copy to", to, r);
 	}
+	store_remove(partial);
+out:
 	store_close(source);
 	return r;
 }

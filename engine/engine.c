@@ -287,6 +287,15 @@ int engine_problem_say(struct engine_problem *problem, const char *format, ...)
 	return 1;
 }
 
+int engine_cannot_open(struct engine_problem *problem, const char *dir, int error)
+{
+	if (error == -EINVAL)
+		return engine_problem_say(problem, "%s/data.mdb is cut off or damaged, or is no mynews store; restore a backup", dir);
+	if (error == -ENOENT)
+		return engine_problem_say(problem, "there is no store in %s", dir);
+	return engine_problem_say(problem, "cannot open the store in %s: %s", dir, strerror(-error));
+}
+
 static int open_store(struct engine *e, struct engine_problem *problem)
 {
 	int r = store_lock(e->dir, true, &e->lock_fd);
@@ -302,9 +311,7 @@ static int open_store(struct engine *e, struct engine_problem *problem)
 	struct store_options options = {.map_bytes = e->config.map_bytes ? e->config.map_bytes : map_bytes,
 	                                .nosync = e->config.nosync, .readers_max = READERS_MAX};
 	r = store_open(&e->store, e->dir, &options);
-	if (r < 0)
-		return engine_problem_say(problem, "cannot open the store in %s: %s", e->dir, strerror(-r));
-	return 0;
+	return r < 0 ? engine_cannot_open(problem, e->dir, r) : 0;
 }
 
 int engine_open(struct engine **out, const struct engine_config *config, int64_t now_ms, struct engine_problem *problem)

@@ -105,9 +105,6 @@ struct article_view {
 };
 int engine_article_get(struct engine_worker *w, struct arena *arena, struct span id, struct article_view *out)
 	__attribute__((warn_unused_result));
-/* Streams every stored article in number order (export). fn returning nonzero stops and is returned. */
-int engine_articles_each(struct engine_worker *w, int (*fn)(void *ctx, const struct article_view *view), void *ctx)
-	__attribute__((warn_unused_result));
 
 /* ---- events ------------------------------------------------------------------------------------------------- */
 
@@ -372,6 +369,9 @@ void engine_stats(struct engine *e, struct engine_stats *out);
  * with a problem, or negative errno. */
 int engine_check_dir(const char *dir, void (*report)(void *ctx, const char *finding), void *ctx,
                      struct engine_problem *problem) __attribute__((warn_unused_result)); /* beside a live server */
+/* Streams every stored article, complete with body, in number order. fn returning a negative errno stops. */
+int engine_export_dir(const char *dir, int (*fn)(void *ctx, const struct article *article), void *ctx,
+                      struct engine_problem *problem) __attribute__((warn_unused_result)); /* beside a live server */
 int engine_backup_dir(const char *dir, const char *to, struct engine_problem *problem)
 	__attribute__((warn_unused_result)); /* beside a live server */
 int engine_compact_dir(const char *dir, const char *to, struct engine_problem *problem)
