@@ -45,10 +45,17 @@ static void print_results(const struct load_result *r, bool json)
 	if (r->n_events + r->n_events_other)
 		printf("%llu events accepted, %.1f a second; %llu not accepted\n", (unsigned long long)r->n_events,
 		       (double)r->n_events / seconds, (unsigned long long)r->n_events_other);
+	if (r->n_events_other)
+		printf("events are of the articles bench-a0, bench-a1, ... (as many as --articles says): send those first\n");
 	printf("%s: p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, max %.3f ms\n",
 	       r->n_late ? "from the intended start" : "from the actual start", ms[0], ms[1], ms[2], ms[3], ms[4]);
 	if (r->n_late && late_ms > 1)
 		printf("the generator itself was late: p99 %.3f ms\n", late_ms);
+}
+
+static bool is_end(const char *tail)
+{
+	return tail[0] == '\0' || strcmp(tail, "/") == 0;
 }
 
 /* http://127.0.0.1:PORT or http://[::1]:PORT: numeric, and this machine alone. */
@@ -57,15 +64,15 @@ static bool read_url(struct load_config *f, char host_out[HOST_BYTES], const cha
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&f->address;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&f->address;
 	unsigned port = 80;
-	char host[64], tail[2] = "";
-	if (sscanf(url, "http://[%63[0-9a-fA-F:]]:%u%1s", host, &port, tail) >= 1) {
+	char host[64], tail[3] = "";
+	if (sscanf(url, "http://[%63[0-9a-fA-F:]]:%u%2s", host, &port, tail) >= 1) {
 		*v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
 		f->address_len = sizeof(*v6);
 		snprintf(host_out, HOST_BYTES, "[%s]:%u", host, port);
 		return inet_pton(AF_INET6, host, &v6->sin6_addr) == 1 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) && port < 65536 &&
-		       (tail[0] == '\0' || tail[0] == '/');
+		       is_end(tail);
 	}
-	if (sscanf(url, "http://%63[0-9a-z.]:%u%1s", host, &port, tail) < 1)
+	if (sscanf(url, "http://%63[0-9a-z.]:%u%2s", host, &port, tail) < 1)
 		return false;
 	if (strcmp(host, "localhost") == 0)
 		snprintf(host, sizeof(host), "127.0.0.1");
@@ -73,7 +80,7 @@ static bool read_url(struct load_config *f, char host_out[HOST_BYTES], const cha
 	f->address_len = sizeof(*v4);
 	snprintf(host_out, HOST_BYTES, "%s:%u", host, port);
 	return inet_pton(AF_INET, host, &v4->sin_addr) == 1 && ntohl(v4->sin_addr.s_addr) >> 24 == 127 && port < 65536 &&
-	       (tail[0] == '\0' || tail[0] == '/');
+	       is_end(tail);
 }
 
 static bool read_number(const char *name, const char *text, double least, double most, double *out)
@@ -138,7 +145,7 @@ int cmd_bench(int argc, char **argv)
 	    !read_number("--seed", o[SEED].value, 1, 1e15, &seed) || !read_mix(o[WHAT].value, &f.events_share))
 		return EXIT_USAGE;
 	if (!read_url(&f, host, o[URL].value ? o[URL].value : "http://127.0.0.1:8080")) {
-		fputs("mynews bench: --url takes http://127.0.0.1:PORT, this machine only\n", stderr);
+		fputs("mynews bench: --url takes http://127.0.0.1:PORT, this machine only; a path goes into --path\n", stderr);
 		return EXIT_USAGE;
 	}
 	if (o[PATH].value)

@@ -145,6 +145,15 @@ static int parse_models(const struct engine_model_text *texts, size_t n, struct 
 	return 0;
 }
 
+int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
+{
+	struct model *models[CATALOG_MODELS] = {0};
+	int r = parse_models(texts, n, models, problem);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		model_free(models[i]);
+	return r;
+}
+
 static void free_model(void *model)
 {
 	model_free(model);
@@ -501,5 +510,6 @@ void engine_stats(struct engine *e, struct engine_stats *out)
 		.last_batch_elements = writer.last_batch_elements, .commit_us_total = writer.commit_us_total,
 		.checkpoint_sequence = atomic_load(&e->checkpoint_sequence),
 		.n_slates_dropped = atomic_load(&e->n_slates_dropped), .n_feeds = atomic_load(&e->n_feeds),
-		.n_commit_failures = writer.n_failures, .store_nearly_full = atomic_load(&e->nearly_full)};
+		.n_commit_failures = writer.n_failures, .last_commit_error = writer.last_error,
+		.store_nearly_full = atomic_load(&e->nearly_full)};
 }

@@ -73,6 +73,9 @@ typedef void (*engine_done_fn)(void *ctx, int status);
 int engine_tick(struct engine *e, int64_t now_ms, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
 /* done runs when everything queued before is durable. checkpoint: also write every checkpoint out. */
 int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
+/* Would engine_set_models take them? Returns 0, 1 with a problem, -ENOMEM. */
+int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
+	__attribute__((warn_unused_result));
 /* Parses and swaps in models (SIGHUP, PUT). On 1 nothing changed. Blocks until the swap is visible. Not from a worker's
  * loop while writes wait on that same loop. */
 int engine_set_models(struct engine *e, const struct engine_model_text *models, size_t n_models,
@@ -361,6 +364,7 @@ struct engine_stats {
 	uint64_t store_used_bytes, store_map_bytes;
 	uint64_t queue_elements, queue_capacity, n_commits, n_elements, last_batch_elements, commit_us_total;
 	uint64_t checkpoint_sequence, n_slates_dropped, n_feeds, n_commit_failures;
+	int last_commit_error; /* negative errno; 0 none yet */
 	bool store_nearly_full;
 };
 void engine_stats(struct engine *e, struct engine_stats *out);
