@@ -337,11 +337,12 @@ static int read_list(const char *path, json_t **out)
 	struct buf text = {0};
 	struct json_problem problem;
 	int r = file_read(path, 64 << 20, &text);
-	if (r == 0)
+	if (r == 0) {
 		r = json_parse(buf_span(&text), out, &problem);
+		if (r == 1)
+			fprintf(stderr, "mynews import: %s: line %zu: %s\n", path, problem.line, problem.text);
+	}
 	buf_free(&text);
-	if (r == 1)
-		fprintf(stderr, "mynews import: %s: line %zu: %s\n", path, problem.line, problem.text);
 	if (r == 0 && !json_is_array(*out)) {
 		fprintf(stderr, "mynews import: %s: is not a JSON list\n", path);
 		json_decref(*out);
@@ -528,10 +529,10 @@ static int import_file(struct import *im, int kind, const char *what, const char
 	if (r < 0)
 		fprintf(stderr, "mynews import: %s: %s; what was committed before stays\n", im->failure ? "storing" : path,
 		        file_strerror(r));
-	uint64_t n_articles = im->articles[ARTICLE_CREATED] + im->articles[ARTICLE_UPDATED] + im->articles[ARTICLE_UNCHANGED] +
-	                      im->articles[ARTICLE_STALE], n_events = im->events[EVENT_ACCEPTED] + im->events[EVENT_DUPLICATE];
-	if (kind == EVENTS)
-		n_done = n_events;
+	uint64_t n_articles = 0, n_events = im->events[EVENT_ACCEPTED] + im->events[EVENT_DUPLICATE];
+	for (int outcome = 0; outcome < ARTICLE_REJECTED; outcome++)
+		n_articles += im->articles[outcome];
+	n_done += kind == EVENTS ? n_events : 0;
 	summary(im, what, n_done, n_articles, n_events);
 	return r == 0 && im->n_rejected > 0 && n_done + n_articles == 0 ? 1 : r;
 }

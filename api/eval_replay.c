@@ -17,6 +17,7 @@ struct pending {
 	struct pending *next;
 	int64_t due_ms;
 	uint64_t number;
+	char feed_id[32];
 	size_t len;
 	char line[];
 };
@@ -37,7 +38,6 @@ struct replay {
 	struct pending *first, **last; /* by time */
 	struct sent *sent;
 	struct rng ties;
-	int64_t minute;
 	struct replay_totals totals;
 	/* shared with the engine's writer: */
 	pthread_mutex_t lock;
@@ -143,14 +143,10 @@ static int ingest(struct replay *p, struct arena *arena, const struct article *a
 
 static int tick(struct replay *p, int64_t now_ms)
 {
-	if (now_ms / 60000 == p->minute)
-		return 0;
 	count_queued(p, 1);
 	int r = engine_tick(p->engine, now_ms, write_done, p);
 	if (r < 0)
 		count_queued(p, -1);
-	else
-		p->minute = now_ms / 60000;
 	return r == -EAGAIN ? 0 : r; /* never: the queue holds more than one slate */
 }
 
@@ -166,7 +162,7 @@ static int add_article(struct replay *p, struct arena *arena, struct span id, in
 	int r = map_put(p->articles, key, 1);
 	if (r == 0)
 		r = mind_news_article(p->config.news, arena, id, &articles[*n], &found);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	articles[(*n)++].published_at_ms = known_ms;
 	p->totals.n_articles++;
@@ -217,21 +213,22 @@ static void set_labels(const struct replay *p, uint64_t number, struct mind_slat
 	eval_shuffle(&rng, s->clicked, s->n);
 }
 
-static int hold_back(struct replay *p, struct span line, uint64_t number, int64_t at_ms)
+static int hold_back(struct replay *p, struct span line, uint64_t number, int64_t at_ms, const char *feed_id)
 {
 	struct pending *held = malloc(sizeof(*held) + line.len);
 	if (!held)
 		return -ENOMEM;
 	*held = (struct pending){.due_ms = at_ms + p->config.label_delay_ms, .number = number, .len = line.len};
 	memcpy(held->line, line.data, line.len);
+	memcpy(held->feed_id, feed_id, sizeof(held->feed_id));
 	*p->last = held;
 	p->last = &held->next;
 	return 0;
 }
 
 /* Everything shown, then what was clicked of it. */
-static int record_slate(struct replay *p, struct arena *arena, const struct mind_slate *s, int64_t now_ms,
-                        struct engine_problem *problem)
+static int record_slate(struct replay *p, struct arena *arena, const struct mind_slate *s, struct span feed_id,
+                        int64_t now_ms, struct engine_problem *problem)
 {
 	struct event *events = arena_calloc(arena, 2 * s->n, sizeof(*events));
 	size_t n = 0;
@@ -241,7 +238,7 @@ static int record_slate(struct replay *p, struct arena *arena, const struct mind
 		for (size_t i = 0; i < s->n; i++)
 			if (!clicks || s->clicked[i])
 				events[n++] = (struct event){.user_id = s->reader, .article_id = s->ids[i], .at_ms = s->at_ms,
-				                             .type = clicks ? EVENT_CLICK : EVENT_IMPRESSION, .dwell_s = -1,
+				                             .feed_id = feed_id, .type = clicks ? EVENT_CLICK : EVENT_IMPRESSION, .dwell_s = -1,
 				                             .scroll = -1};
 	return n ? record(p, arena, events, n, now_ms, problem) : 0;
 }
@@ -258,7 +255,8 @@ static int record_due(struct replay *p, struct arena *arena, int64_t now_ms, str
 		if (r != 0)
 			return r < 0 ? r : -EINVAL; /* it was parsed before */
 		set_labels(p, held->number, &slate);
-		r = record_slate(p, arena, &slate, held->due_ms, problem);
+		struct span feed_id = arena_copy(arena, span_of(held->feed_id));
+		r = record_slate(p, arena, &slate, feed_id, held->due_ms, problem);
 		if (r != 0)
 			return r;
 		p->first = held->next;
@@ -288,8 +286,9 @@ static void write_scores(const struct replay *p, const struct mind_slate *s, con
 	buf_free(&b);
 }
 
-static int measure_slate(struct replay *p, struct arena *arena, const struct mind_slate *s,
-                         struct engine_problem *problem)
+/* Scores a slate, which then waits for its events under feed_id, and measures it when asked. */
+static int score_slate(struct replay *p, struct arena *arena, const struct mind_slate *s, bool measure,
+                       char feed_id[32], struct engine_problem *problem)
 {
 	struct feed_request request = {.user_id = s->reader, .limit = 1, .now_ms = s->at_ms};
 	double *scores = arena_calloc(arena, s->n, sizeof(*scores)), values[N_EVAL_METRICS];
@@ -297,7 +296,7 @@ static int measure_slate(struct replay *p, struct arena *arena, const struct min
 	if (!scores)
 		return -ENOMEM;
 	engine_wake(p->worker);
-	int r = engine_score(p->worker, arena, &request, s->ids, s->n, scores);
+	int r = engine_score(p->worker, arena, &request, s->ids, s->n, scores, feed_id);
 	engine_idle(p->worker);
 	p->totals.scoring_ns += monotonic_ns() - start_ns;
 	if (r != 0)
@@ -305,6 +304,8 @@ static int measure_slate(struct replay *p, struct arena *arena, const struct min
 	for (size_t i = 0; i < s->n; i++)
 		if (isnan(scores[i]))
 			return say(problem, "the engine has no score for article", s->ids[i]);
+	if (!measure)
+		return 0;
 	if (p->config.scores)
 		write_scores(p, s, scores);
 	r = eval_slate(arena, &p->ties, scores, s->clicked, s->n, values);
@@ -324,7 +325,7 @@ int replay_slate(struct replay *p, struct span line, bool measure, struct engine
 	struct arena *arena = &p->arenas[number & 1];
 	struct mind_slate slate;
 	unsigned column;
-	char text[192];
+	char text[192], feed_id[32];
 	arena_reset(arena);
 	int r = mind_slate_parse(arena, line, &slate, &column, text);
 	if (r == 1)
@@ -339,11 +340,11 @@ int replay_slate(struct replay *p, struct span line, bool measure, struct engine
 		r = tick(p, slate.at_ms);
 	int waited = wait_all(p, problem); /* always: what was handed over stands in the arena */
 	r = r ? r : waited;
-	if (r == 0 && measure)
-		r = measure_slate(p, arena, &slate, problem);
+	if (r == 0)
+		r = score_slate(p, arena, &slate, measure, feed_id, problem);
 	p->totals.n_learnt_only += !measure;
 	if (r == 0)
-		r = hold_back(p, line, number, slate.at_ms);
+		r = hold_back(p, line, number, slate.at_ms, feed_id);
 	return r == 0 ? record_due(p, arena, slate.at_ms, problem) : r;
 }
 
@@ -357,7 +358,6 @@ int replay_open(const struct replay_config *config, struct replay **out, struct 
 		return -ENOMEM;
 	p->config = *config;
 	p->last = &p->first;
-	p->minute = config->start_ms / 60000;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->finished, NULL);
 	rng_seed(&p->ties, config->seed);
@@ -365,6 +365,7 @@ int replay_open(const struct replay_config *config, struct replay **out, struct 
 	engine.nosync = true;
 	engine.live_days = 0; /* every article of a slate is scored, however old */
 	engine.log_days = 0;
+	engine.learn_delay_ms = config->label_delay_ms; /* when the events come the slate is complete */
 	engine.models = config->model;
 	engine.n_models = 1;
 	int r = map_new(&p->articles, NULL);

@@ -89,12 +89,15 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 	bool complete = n_left == 0 && !more;
 	uint8_t value[8];
 	if (r == 0 && complete)
+		r = learner_save(e->learner, txn);
+	if (r == 0 && complete)
 		r = store_put(txn, TABLE_META, SPAN(META_KEY_CHECKPOINT), key_u64(value, e->round_sequence - 1));
 	if (r < 0)
 		store_write_abort(txn);
 	else
 		r = store_write_commit(txn);
 	readers_clean(e->readers, r == 0);
+	learner_saved(e->learner, r == 0);
 	if (r < 0) {
 		for (size_t i = 0; i < taken.n; i++)
 			catalog_mark_dirty(e->catalog, taken.article[i]);
@@ -147,7 +150,7 @@ static int write_meta(struct engine *e)
 	int r = digest_random(e->secret, sizeof(e->secret));
 	if (r == 0)
 		r = store_write_begin(e->store, &txn);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = store_put(txn, TABLE_META, SPAN(META_KEY_FORMAT), key_u32(format, FORMAT_VERSION));
 	if (r == 0)
@@ -230,10 +233,39 @@ static int load_articles(struct engine *e, struct store_txn *txn, int64_t now_ms
 
 static int recount(struct engine *e, uint64_t sequence, const struct log_record *r, struct map *through, int delta)
 {
-	if ((r->type != EVENT_CLICK && r->type != EVENT_IMPRESSION) || sequence <= map_get(through, r->article))
+	if (!is_counted_type(r->type) || r->repeat || sequence <= map_get(through, r->article))
 		return 0;
 	return catalog_count(e->catalog, r->article, r->type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS, r->at_ms,
 	                     delta);
+}
+
+/* A repeat that an undo lets count, which the checkpoints held as a repeat. */
+static int recount_instead(struct engine *e, struct store_txn *txn, uint64_t sequence, struct map *through)
+{
+	uint8_t key[8];
+	struct span value;
+	struct log_record record;
+	int error = store_get(txn, TABLE_EVENTS, key_u64(key, sequence), &value);
+	if (error != 0)
+		return error < 0 ? error : 0;
+	if (log_record_decode(&e->batch_arena, value, &record))
+		return -EINVAL;
+	return recount(e, UINT64_MAX, &record, through, 1); /* should it be undone too, the record of that comes behind */
+}
+
+/* An example that was stored: learnt, and counted where the counters' checkpoints do not hold it. */
+static int replay_example(struct engine *e, struct store_txn *txn, uint64_t sequence, struct map *through)
+{
+	uint8_t key[8];
+	struct span value;
+	struct example *example;
+	int r = store_get(txn, TABLE_EXAMPLES, key_u64(key, sequence), &value);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = example_decode(&e->batch_arena, value, &example);
+	if (r != 0)
+		return r < 0 ? r : -EINVAL;
+	return learning_fold(e, example, sequence, through);
 }
 
 /* One record of the log's tail, folded into what the checkpoints hold. */
@@ -244,6 +276,8 @@ static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, co
 	int error = 0;
 	if (r->kind == LOG_EVENT && !r->undone)
 		error = recount(e, sequence, r, through, 1);
+	if (error == 0 && r->kind == LOG_LEARN)
+		error = replay_example(e, txn, sequence, through);
 	if (error < 0)
 		return error;
 	error = readers_open_number(e->readers, txn, r->user, &hot);
@@ -269,6 +303,8 @@ static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, co
 	uint64_t held = map_get(through, target.article);
 	if (target.kind == LOG_EVENT && r->target <= held && sequence > held)
 		error = recount(e, UINT64_MAX, &target, through, -1);
+	if (error == 0 && r->instead && r->instead <= held && sequence > held)
+		error = recount_instead(e, txn, r->instead, through);
 	return error < 0 ? error : readers_refold(e->readers, txn, hot);
 }
 
@@ -296,7 +332,7 @@ static int replay_tail(struct engine *e, struct store_txn *txn, struct map *thro
 	}
 	store_cursor_free(c);
 	readers_commit(e->readers);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : learner_publish(e->learner);
 }
 
 static int find_last_feed(struct engine *e, struct store_txn *txn)
@@ -346,6 +382,8 @@ int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *prob
 	catalog_set_loading(e->catalog, false);
 	if (r == 0)
 		r = catalog_tick(e->catalog, now_ms, NULL, NULL);
+	if (r == 0)
+		r = learner_load(e->learner, txn);
 	if (r == 0)
 		r = engine_erase_recover(e, txn);
 	if (r == 0)

@@ -13,6 +13,8 @@
 #include "engine/catalog/catalog.h"
 #include "engine/catalog/stories.h"
 #include "engine/engine.h"
+#include "engine/learner.h"
+#include "engine/pending.h"
 #include "engine/rank/rank.h"
 #include "engine/store/codec.h"
 #include "engine/store/records.h"
@@ -170,6 +172,8 @@ struct engine {
 	struct catalog *catalog;
 	struct stories *stories;
 	struct text_df *df;
+	struct learner *learner;
+	struct pending *pending;
 	struct rank_models models;
 	struct profile_config profile_config;
 	uint8_t secret[32]; /* authenticates cursors */
@@ -238,6 +242,20 @@ void caller_op_done(struct write_op *op, int status, void *ctx);
 #define META_PREFIX_USER_TOKEN "tokens/" /* user number, token id -> SHA-256 */
 enum { FORMAT_VERSION = 1 };
 
+/* counted.c: a reader counts once for an article and event type. */
+struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article);
+static inline bool is_counted_type(enum event_type type)
+{
+	return type == EVENT_CLICK || type == EVENT_IMPRESSION;
+}
+/* Marks an event that is about to be logged; *repeat says that there was one before. */
+int counted_add(struct store_txn *txn, const struct log_record *r, bool *repeat) __attribute__((warn_unused_result));
+/* A counted event of a chain is undone: *instead becomes the sequence of the repeat that counts in its place (its record is
+ * rewritten, *at_ms is its time), 0 when there is none. */
+int counted_undo(struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t sequence,
+                 uint64_t chain_head, uint64_t *instead, int64_t *at_ms) __attribute__((warn_unused_result));
+/* The event leaves the log. */
+int counted_forget(struct store_txn *txn, const struct log_record *r) __attribute__((warn_unused_result));
 /* record.c: appends to the log and the reader's chain, and folds. */
 int engine_log_append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r)
 	__attribute__((warn_unused_result));
@@ -255,6 +273,16 @@ int stories_put_record(struct engine *e, uint32_t number, const struct article_r
 int stories_rebuild(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
 uint64_t edition_bits(const struct edition_list *list, const struct article_record *r, uint32_t source,
                       uint32_t section);
+/* learning.c: a slate waits for its reader's events (taken over, freed on failure); the slates that are due are closed on
+ * the writer thread, `done` (may be NULL) running afterwards: 0, 1 when none is due, negative errno, where done will not
+ * run; and one stored example is learnt, its articles counted where `through` (article -> sequence that its counters hold; NULL:
+ * everywhere) does not say they are. */
+int64_t learning_delay_ms(const struct engine *e, const struct model *m);
+int learning_wait_take(struct engine *e, struct pending_slate *slate) __attribute__((warn_unused_result));
+int learning_close_due(struct engine *e, int64_t now_ms, engine_done_fn done, void *ctx)
+	__attribute__((warn_unused_result));
+int learning_fold(struct engine *e, const struct example *example, uint64_t sequence, const struct map *through)
+	__attribute__((warn_unused_result));
 /* recover.c */
 int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *problem) __attribute__((warn_unused_result));
 int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));

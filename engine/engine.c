@@ -10,9 +10,10 @@
 
 const struct engine_config engine_config_default = {
 	.live_days = 30, .log_days = 90, .slate_days = 30, .queue_elements = 65536, .checkpoint_interval_ms = 30000,
-	.readers_cached = 20000, .story_max = 50, .story_window_h = 36};
+	.readers_cached = 20000, .story_max = 50, .story_window_h = 36, .learn_delay_ms = -1,
+	.learn_pending_bytes = (size_t)64 << 20};
 
-enum { BATCH_ELEMENTS = 1024, IDLE_MS = 50, READERS_MAX = 256 };
+enum { BATCH_ELEMENTS = 1024, LINGER_MS = 10, IDLE_MS = 50, READERS_MAX = 256 };
 
 /* ---- around a batch ---- */
 
@@ -132,7 +133,7 @@ static int parse_models(const struct engine_model_text *texts, size_t n, struct 
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct model_problem why;
-		int r = model_parse(texts[i].json, rank_feature_names, N_FEATURES, &out[i], &why);
+		int r = model_parse(texts[i].json, &rank_model_names, &out[i], &why);
 		if (r == 0)
 			continue;
 		if (r == 1)
@@ -170,6 +171,14 @@ static int nothing_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	return 0;
 }
 
+static int set_learning(struct engine *e, size_t n)
+{
+	const struct model *models[CATALOG_MODELS];
+	for (size_t i = 0; i < n; i++)
+		models[i] = atomic_load(&e->models.model[i]);
+	return learner_set_models(e->learner, models, n);
+}
+
 static void models_publish(struct write_op *op, void *ctx)
 {
 	struct models_op *m = (struct models_op *)op;
@@ -182,6 +191,8 @@ static void models_publish(struct write_op *op, void *ctx)
 		if (old)
 			epoch_retire(e->epoch, (void *)(uintptr_t)old, free_model);
 	}
+	if (set_learning(e, m->n) < 0)
+		__builtin_trap();
 }
 
 struct waiter {
@@ -257,7 +268,10 @@ static void tick_done(struct write_op *op, int status, void *ctx)
 	while (status == 0 && !done)
 		status = engine_checkpoint_step(e, &done);
 	engine_update_stats(e);
-	if (t->caller.done)
+	/* Closing slates is an operation of its own; the caller hears when that is done. */
+	bool closing = status == 0 && t->is_tick &&
+	               learning_close_due(e, t->now_ms, t->caller.done, t->caller.done_ctx) == 0;
+	if (!closing && t->caller.done)
 		t->caller.done(t->caller.done_ctx, status);
 	free(t);
 }
@@ -353,6 +367,10 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 		r = text_new(&e->text);
 	if (r == 0)
 		r = text_df_new(&e->df);
+	if (r == 0)
+		r = learner_new(&e->learner, e->epoch);
+	if (r == 0)
+		r = pending_new(&e->pending, config->learn_pending_bytes);
 	struct stories_config stories = {.window_ms = (int64_t)config->story_window_h * 3600000, .story_max = config->story_max};
 	if (r == 0)
 		r = stories_new(&e->stories, &stories);
@@ -366,8 +384,11 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 		r = catalog_set_model(e->catalog, i, true);
 	}
 	if (r == 0)
+		r = set_learning(e, config->n_models);
+	if (r == 0)
 		r = engine_recover(e, now_ms, problem);
 	struct writer_config writer = {.queue_elements = config->queue_elements, .batch_elements = BATCH_ELEMENTS,
+	                               .linger_ms = LINGER_MS,
 	                               .hooks = {.ctx = e, .batch_begin = batch_begin, .batch_seal = batch_seal,
 	                                         .batch_end = batch_end, .idle = idle, .idle_ms = IDLE_MS}};
 	if (r == 0) {
@@ -412,6 +433,8 @@ void engine_close(struct engine *e)
 	readers_free(e->readers);
 	topics_free(e->topics);
 	text_df_free(e->df);
+	pending_free(e->pending);
+	learner_free(e->learner);
 	text_free(e->text);
 	for (unsigned i = 0; i < CATALOG_MODELS; i++)
 		model_free((struct model *)(uintptr_t)atomic_load(&e->models.model[i]));

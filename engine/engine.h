@@ -43,6 +43,8 @@ struct engine_config {
 	unsigned readers_cached;         /* hot readers in memory */
 	unsigned story_max;              /* reports a story */
 	unsigned story_window_h;
+	int64_t learn_delay_ms;      /* a slate is learnt this long after it was sent; negative: as its model says */
+	size_t learn_pending_bytes;  /* memory for slates that wait for their events */
 	const struct engine_model_text *models; /* [n_models]; the first is the default */
 	size_t n_models;
 };
@@ -155,7 +157,8 @@ struct feed_request {
 };
 
 struct feed_reason {
-	const char *code;   /* a feature's name, or "pin" */
+	const char *code;   /* a feature's or column's name, or "pin" */
+	const char *group;  /* what a reader is told of the code, where several codes share a sentence; else NULL */
 	struct span topic;  /* namespaced; empty when it has none */
 	struct span label;  /* the topic as it is written, without namespace */
 	double contribution;
@@ -209,9 +212,11 @@ int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_
                 const struct span *article_ids, size_t n, struct feed *out) __attribute__((warn_unused_result));
 
 /* The model's raw score of each of a caller's articles for a reader, in the caller's order, whether read before or not;
- * NaN where the id is unknown or not live. scores: [n]. Cheaper than engine_rank: nothing is filled in. */
+ * NaN where the id is unknown or not live. scores: [n]. Cheaper than engine_rank: nothing is filled in. When feed_id is
+ * not NULL and the model orders shortlists, the list waits for the reader's events under that id and is learnt from. */
 int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
-                 const struct span *article_ids, size_t n, double *scores) __attribute__((warn_unused_result));
+                 const struct span *article_ids, size_t n, double *scores, char feed_id[32])
+	__attribute__((warn_unused_result));
 
 /* Stories like this one: by topic vector, without its own story. Returns 1 when the article is unknown. */
 int engine_related(struct engine_worker *w, struct arena *arena, struct span article_id, unsigned limit, int64_t now_ms,

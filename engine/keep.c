@@ -57,6 +57,10 @@ static int trim_log(struct engine *e, struct store_txn *txn, int64_t before_ms)
 			return 0;
 		r = fold_into_base(e, txn, &record);
 		if (r == 0)
+			r = counted_forget(txn, &record);
+		if (r == 0 && record.kind == LOG_LEARN)
+			r = store_delete(txn, TABLE_EXAMPLES, at);
+		if (r >= 0)
 			r = store_delete(txn, TABLE_EVENTS, at);
 		if (r < 0)
 			return r;

@@ -209,6 +209,11 @@ int feed_item_fill(struct engine_worker *w, struct arena *arena, const struct qu
 	int r = fill_others(w, arena, item, out);
 	if (r < 0 || query->rank.order != RANK_RANKED)
 		return r;
+	if (query->example) {
+		r = query_explain(w, arena, query, item, explain, out);
+		if (r != 1)
+			return r; /* 1: not of the shortlist, a pin say, and scored by stage one */
+	}
 	struct rank_reason rows[RANK_REASONS_MAX];
 	size_t n = rank_explain(w->scratch, w->engine->catalog, &query->rank, item, rows);
 	if (!explain)
@@ -292,7 +297,7 @@ static int score_list(struct engine_worker *w, struct arena *arena, const struct
 }
 
 int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
-                 const struct span *article_ids, size_t n, double *scores)
+                 const struct span *article_ids, size_t n, double *scores, char feed_id[32])
 {
 	struct query query;
 	struct rank_item *items = arena_calloc(arena, n, sizeof(*items));
@@ -302,9 +307,25 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		return r;
 	for (size_t i = 0; i < n; i++)
 		scores[i] = NAN;
-	for (size_t i = 0; i < n_found; i++)
-		scores[at[i]] = (double)items[i].score / RANK_ONE;
-	return 0;
+	if (feed_id)
+		feed_id[0] = '\0';
+	if (!query_has_stage_two(&query) || n_found == 0) {
+		for (size_t i = 0; i < n_found; i++)
+			scores[at[i]] = (double)items[i].score / RANK_ONE;
+		return 0;
+	}
+	double *found = arena_alloc(arena, n_found * sizeof(*found));
+	r = found ? query_measure(w, arena, &query, items, n_found) : -ENOMEM;
+	if (r == 0)
+		r = rank_shortlist_score(query.rank.model, &query.two, query.example, arena, found);
+	for (size_t i = 0; i < n_found && r == 0; i++)
+		scores[at[i]] = found[i];
+	if (r == 0 && feed_id) {
+		uint64_t feed = feed_number_next(w, request->now_ms);
+		feed_id_format(feed, feed_id);
+		r = query_wait(w, arena, &query, items, n_found, 0, feed, 0);
+	}
+	return r;
 }
 
 int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
@@ -317,7 +338,8 @@ int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_
 	if (r != 0)
 		return r;
 	qsort(items, n_found, sizeof(*items), by_score);
-	return fill_list(w, arena, &query, items, n_found, request->explain, request->now_ms, out);
+	r = query_order(w, arena, &query, items, n_found);
+	return r < 0 ? r : fill_list(w, arena, &query, items, n_found, request->explain, request->now_ms, out);
 }
 
 int engine_related(struct engine_worker *w, struct arena *arena, struct span article_id, unsigned limit, int64_t now_ms,
@@ -346,6 +368,30 @@ int engine_related(struct engine_worker *w, struct arena *arena, struct span art
 	return r < 0 ? r : fill_list(w, arena, &query, w->pool, n_pool, false, now_ms, out);
 }
 
+/* Scores an item by stage two among the best of the pool. *place is where its story stands there, 0 when it does not. */
+static int explain_in_pool(struct engine_worker *w, struct arena *arena, struct query *query, size_t n_pool,
+                           struct rank_item *item, unsigned *place)
+{
+	size_t n = n_pool < LIMIT_POOL ? n_pool : LIMIT_POOL;
+	struct rank_item *items = arena_alloc(arena, (n + 1) * sizeof(*items));
+	bool there = false;
+	if (!items)
+		return -ENOMEM;
+	memcpy(items, w->pool, n * sizeof(*items));
+	for (size_t i = 0; i < n; i++)
+		there = there || items[i].article == item->article;
+	if (!there)
+		items[n++] = *item;
+	int r = query_order(w, arena, query, items, n);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (items[i].article == item->article)
+			item->score = items[i].score;
+		if (there && items[i].article == item->article)
+			*place = (unsigned)i + 1;
+	}
+	return r;
+}
+
 int engine_explain(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
                    struct span article_id, struct explanation *out)
 {
@@ -367,7 +413,7 @@ int engine_explain(struct engine_worker *w, struct arena *arena, const struct fe
 		return store_get(w->txn, TABLE_ARTICLE_IDS, article_id, &value);
 	if (r == 0)
 		r = rank_score(w->scratch, w->engine->catalog, &query.rank, &item, 1, &why);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (why == RANK_ELIGIBLE)
 		r = rank_pool(w->scratch, w->engine->catalog, &query.rank, LIMIT_FEED_DEPTH, w->pool, &n_pool, NULL);
@@ -380,6 +426,10 @@ int engine_explain(struct engine_worker *w, struct arena *arena, const struct fe
 	for (size_t i = 0; i < n_pool && out->rank == 0; i++)
 		if (w->pool[i].story == item.story)
 			out->rank = (unsigned)i + 1;
+	if (query_has_stage_two(&query))
+		r = explain_in_pool(w, arena, &query, n_pool, &item, &out->rank);
+	if (r < 0)
+		return r;
 	out->why = names[why];
 	out->score = (double)item.score / RANK_ONE;
 	return feed_item_fill(w, arena, &query, &item, true, &out->item);

@@ -78,7 +78,7 @@ static void put_record(struct engine_worker *w, struct arena *arena, struct buf 
                        const struct log_record *r)
 {
 	static const char *const kinds[] = {[LOG_EVENT] = "event", [LOG_INTEREST] = "interest", [LOG_SLATE] = "slate",
-	                                    [LOG_UNDO] = "undo", [LOG_MERGE] = "merge"};
+	                                    [LOG_UNDO] = "undo", [LOG_MERGE] = "merge", [LOG_LEARN] = "learn"};
 	buf_printf(b, "{\"sequence\":%llu,\"kind\":\"%s\",", (unsigned long long)sequence, kinds[r->kind]);
 	put_time(b, "received_at", r->received_ms);
 	if (r->kind == LOG_EVENT) {
@@ -194,8 +194,8 @@ int engine_user_export(struct engine_worker *w, struct arena *arena, struct span
 	int r = store_read_renew(w->txn);
 	if (r == 0)
 		r = readers_get(w->engine->readers, w->txn, user_id, w->reader, &reader);
-	if (r < 0 || !reader)
-		return r < 0 ? r : USER_NOT_FOUND;
+	if (r != 0 || !reader)
+		return r != 0 ? r : USER_NOT_FOUND;
 	uint64_t head = reader->chain_head;
 	r = put_settings(w, arena, user_id, now_ms, out);
 	if (r == 0)

@@ -8,10 +8,19 @@
 
 #include "engine/core.h"
 
+/* What a slate that still waits is told. */
+struct slate_note {
+	uint64_t feed; /* 0: nothing */
+	uint64_t user;
+	uint32_t article;
+	enum event_type type;
+};
+
 struct event_item {
 	const struct event *event;
 	struct event_result *result;
 	struct count_change count; /* article 0: none */
+	struct slate_note note;
 };
 
 struct record_op {
@@ -140,6 +149,11 @@ static int reject(struct event_item *item, enum event_rejection why)
 	return 0;
 }
 
+static enum catalog_counter counter_of(enum event_type type)
+{
+	return type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS;
+}
+
 static int record_one(struct engine *e, struct store_txn *txn, struct event_item *item, int64_t now_ms)
 {
 	const struct event *event = item->event;
@@ -151,6 +165,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	uint64_t sequence;
 	*item->result = (struct event_result){.outcome = EVENT_ACCEPTED};
 	item->count.article = 0;
+	item->note.feed = 0;
 	enum event_rejection bad_time = check_time(e, r.at_ms, now_ms);
 	if (bad_time)
 		return reject(item, bad_time);
@@ -176,7 +191,10 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 		return reject(item, EVENT_USER_ERASING);
 	if (error < 0)
 		return error;
-	error = append(e, txn, hot, &r, &sequence);
+	r.user = hot->pending->user;
+	error = is_counted_type(r.type) ? counted_add(txn, &r, &r.repeat) : 0;
+	if (error == 0)
+		error = append(e, txn, hot, &r, &sequence);
 	if (error < 0)
 		return error;
 	if (event->id.len) {
@@ -188,9 +206,9 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 		make_id(sequence, item->result->id);
 	}
 	readers_fold(&e->profile_config, hot->pending, &r);
-	if (r.type == EVENT_CLICK || r.type == EVENT_IMPRESSION)
-		item->count = (struct count_change){r.article, r.at_ms,
-		                                    r.type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS, 1};
+	item->note = (struct slate_note){r.feed, r.user, r.article, r.type};
+	if (is_counted_type(r.type) && !r.repeat)
+		item->count = (struct count_change){r.article, r.at_ms, counter_of(r.type), 1};
 	return 0;
 }
 
@@ -210,11 +228,19 @@ static void count(struct engine *e, const struct count_change *change)
 		__builtin_trap(); /* durable but not in memory: only a restart can mend that */
 }
 
+static void note(struct engine *e, const struct slate_note *n, bool undo)
+{
+	if (n->feed)
+		pending_note(e->pending, n->feed, n->user, n->article, n->type, undo);
+}
+
 static void record_publish(struct write_op *op, void *ctx)
 {
 	struct record_op *in = (struct record_op *)op;
-	for (size_t i = 0; i < in->n; i++)
+	for (size_t i = 0; i < in->n; i++) {
 		count(engine_of(ctx), &in->items[i].count);
+		note(engine_of(ctx), &in->items[i].note, false);
+	}
 }
 
 int engine_record(struct engine_worker *w, struct arena *arena, const struct event *events, struct event_result *results,
@@ -242,7 +268,8 @@ struct undo_op {
 	struct span id;
 	int64_t now_ms;
 	enum undo_outcome *outcome;
-	struct count_change count;
+	struct count_change count, instead;
+	struct slate_note note;
 };
 
 static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
@@ -255,7 +282,8 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	uint64_t sequence = 0;
 	uint8_t key[8];
 	*u->outcome = UNDO_NOT_FOUND;
-	u->count.article = 0;
+	u->count.article = u->instead.article = 0;
+	u->note.feed = 0;
 	int error = find_event(txn, hash128(u->id), day_of(u->now_ms), ENGINE_UNDO_DAYS + 1, &sequence);
 	if (error < 0)
 		return error;
@@ -282,15 +310,22 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	error = e->record.failed ? -ENOMEM : store_put(txn, TABLE_EVENTS, key_u64(key, sequence), buf_span(&e->record));
 	struct log_record undone = {.kind = LOG_UNDO, .received_ms = u->now_ms, .target = sequence};
 	uint64_t undo_sequence;
+	int64_t instead_ms = 0;
+	bool counted = is_counted_type(r.type) && !r.repeat;
+	if (error == 0 && counted)
+		error = counted_undo(e, txn, &r, sequence, hot->pending->chain_head, &undone.instead, &instead_ms);
 	if (error == 0)
 		error = append(e, txn, hot, &undone, &undo_sequence);
 	if (error == 0)
 		error = readers_refold(e->readers, txn, hot);
 	if (error < 0)
 		return error;
-	if (r.type == EVENT_CLICK || r.type == EVENT_IMPRESSION)
-		u->count = (struct count_change){r.article, r.at_ms,
-		                                 r.type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS, -1};
+	if (counted)
+		u->count = (struct count_change){r.article, r.at_ms, counter_of(r.type), -1};
+	if (undone.instead)
+		u->instead = (struct count_change){r.article, instead_ms, counter_of(r.type), 1};
+	else
+		u->note = (struct slate_note){r.feed, r.user, r.article, r.type};
 	*u->outcome = UNDO_DONE;
 	return 0;
 }
@@ -298,6 +333,8 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 static void undo_publish(struct write_op *op, void *ctx)
 {
 	count(engine_of(ctx), &((struct undo_op *)op)->count);
+	count(engine_of(ctx), &((struct undo_op *)op)->instead);
+	note(engine_of(ctx), &((struct undo_op *)op)->note, true);
 }
 
 int engine_undo(struct engine_worker *w, struct arena *arena, struct span event_id, int64_t now_ms,

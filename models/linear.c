@@ -8,14 +8,14 @@ static int linear_parse(struct parser *p, json_t *weights)
 		return refuse(p, "/weights", "is missing");
 	if (!json_is_object(weights))
 		return refuse(p, "/weights", "must be an object");
-	int r = check_members(p, weights, "/weights", p->feature_names, p->n_features);
+	int r = check_members(p, weights, "/weights", p->names->features, p->names->n_features);
 	if (r)
 		return r;
 	json_object_foreach(weights, key, value) {
 		char pointer[128] = "/weights";
 		size_t i = 0;
 		pointer_push(pointer, key);
-		while (strcmp(p->feature_names[i], key) != 0)
+		while (strcmp(p->names->features[i], key) != 0)
 			i++;
 		r = read_number(p, value, pointer, -WEIGHT_MAX, WEIGHT_MAX, &p->model->weights[i]);
 		if (r)

@@ -17,8 +17,7 @@
 enum { CAP_WINDOW_MAX = 100 };
 
 struct parser {
-	const char *const *feature_names; /* [n_features] */
-	size_t n_features;
+	const struct model_names *names;
 	struct model *model;
 	struct model_problem *problem;
 };
@@ -113,7 +112,11 @@ static int read_name(struct parser *p, const json_t *value, const char *pointer,
 	return 0;
 }
 
+/* NOLINTBEGIN(bugprone-suspicious-include): kinds are read and scored in the terms of this file */
 #include "models/linear.c"
+#include "models/online.c"
+#include "models/parse_learn.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 static int parse_cap(struct parser *p, json_t *cap, size_t index)
 {
@@ -180,7 +183,9 @@ static int parse_diversity(struct parser *p, json_t *diversity)
 
 static int parse_file(struct parser *p, json_t *file)
 {
-	static const char *const members[] = {"name", "version", "kind", "about", "weights", "diversity", "explore"};
+	static const char *const members[] = {"name", "version", "kind", "about", "weights", "shortlist", "learn",
+	                                      "diversity", "explore"};
+	static const char *const kinds[] = {[MODEL_LINEAR] = "linear", [MODEL_ONLINE] = "online", [MODEL_MLP] = "mlp"};
 	struct model *m = p->model;
 	if (!json_is_object(file))
 		return refuse(p, "", "must be an object");
@@ -193,12 +198,19 @@ static int parse_file(struct parser *p, json_t *file)
 		return r;
 	const json_t *kind = json_object_get(file, "kind"), *about = json_object_get(file, "about"),
 	             *explore = json_object_get(file, "explore");
-	if (!json_is_string(kind) || !span_equal_cstr(json_span(kind), "linear"))
-		return refuse(p, "/kind", "must be \"linear\"");
-	m->kind = MODEL_LINEAR;
+	int k = 0;
+	while (k <= MODEL_MLP && !(json_is_string(kind) && span_equal_cstr(json_span(kind), kinds[k])))
+		k++;
+	if (k > MODEL_MLP)
+		return refuse(p, "/kind", "must be \"linear\", \"online\" or \"mlp\"");
+	m->kind = (enum model_kind)k;
 	if (about && !json_is_string(about))
 		return refuse(p, "/about", "must be a string");
 	r = linear_parse(p, json_object_get(file, "weights"));
+	if (!r)
+		r = parse_shortlist(p, json_object_get(file, "shortlist"));
+	if (!r)
+		r = parse_learn(p, json_object_get(file, "learn"));
 	if (!r)
 		r = parse_diversity(p, json_object_get(file, "diversity"));
 	if (!r && explore)
@@ -206,19 +218,19 @@ static int parse_file(struct parser *p, json_t *file)
 	return r;
 }
 
-int model_parse(struct span json, const char *const *feature_names, size_t n_features, struct model **out,
-                struct model_problem *problem)
+int model_parse(struct span json, const struct model_names *names, struct model **out, struct model_problem *problem)
 {
 	json_t *file = NULL;
 	struct json_problem syntax;
 	struct model *m = NULL;
-	struct parser p = {feature_names, n_features, NULL, problem};
+	struct parser p = {names, NULL, problem};
 	int r = json_parse(json, &file, &syntax);
 	if (r == 1)
 		return refuse(&p, "", "line %zu: %.120s", syntax.line, syntax.text);
 	if (r)
 		return r;
-	if (n_features > MODEL_FEATURES_MAX) {
+	if (names->n_features > MODEL_FEATURES_MAX || names->n_columns > MODEL_COLUMNS_MAX ||
+	    names->n_crosses > MODEL_CROSSES_MAX) {
 		r = refuse(&p, "", "this build has more features than a model can hold");
 		goto out;
 	}
@@ -228,7 +240,9 @@ int model_parse(struct span json, const char *const *feature_names, size_t n_fea
 		goto out;
 	}
 	p.model = m;
-	m->n_features = n_features;
+	m->n_features = names->n_features;
+	m->n_columns = names->n_columns;
+	m->n_crosses = names->n_crosses;
 	r = parse_file(&p, file);
 	if (r)
 		goto out;
@@ -247,9 +261,36 @@ void model_free(struct model *m)
 
 void model_score(const struct model *m, const float *rows, size_t n_rows, double *out)
 {
-	switch (m->kind) {
-	case MODEL_LINEAR:
-		linear_score(m, rows, n_rows, out);
-		return;
-	}
+	linear_score(m, rows, n_rows, out);
+}
+
+/* ---- stage two ---- */
+
+size_t model_n_params(const struct model *m)
+{
+	return model_learns(m) ? layout_of(m).n : 0;
+}
+
+void model_params_init(const struct model *m, uint64_t seed, float *params, float *squares)
+{
+	online_init(m, seed, params, squares);
+}
+
+int model_shortlist_score(const struct model *m, const float *params, const struct model_slate *slate, double *out)
+{
+	online_score(m, params, slate, out);
+	return 0;
+}
+
+int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t i,
+                            double *out, double *base)
+{
+	online_explain(m, params, slate, i, out, base);
+	return 0;
+}
+
+double model_learn(const struct model *m, const struct model_slate *slate, const float *labels, const uint8_t *positions,
+                   float *params, float *squares, float *residuals)
+{
+	return online_learn(m, slate, labels, positions, params, squares, residuals);
 }

@@ -64,6 +64,7 @@ struct catalog_segment {
 	_Atomic float boost[SEGMENT_SLOTS];               /* editor's; 1 is neutral */
 	_Atomic float clicks[SEGMENT_SLOTS][N_HALF_LIVES]; /* decayed to the view's minute */
 	_Atomic float shows[SEGMENT_SLOTS][N_HALF_LIVES];
+	_Atomic float expected[SEGMENT_SLOTS][N_HALF_LIVES]; /* clicks that its slates would have had at random */
 	uint32_t vector_start[SEGMENT_SLOTS + 1];
 	const struct topic_term *_Atomic vectors; /* grows by copy; slot i: [vector_start[i], vector_start[i + 1]) */
 	const struct catalog_card *card[SEGMENT_SLOTS];
@@ -172,7 +173,9 @@ void catalog_each(struct catalog *c, void (*fn)(void *ctx, const struct catalog_
 /* Turns a model's shared column on (computing it) or off. Returns 0 or -ENOMEM. */
 int catalog_set_model(struct catalog *c, unsigned model, bool on) __attribute__((warn_unused_result));
 
-enum catalog_counter { CATALOG_CLICKS, CATALOG_SHOWS };
+/* CATALOG_EXPECTED counts in units of 1 / CATALOG_EXPECTED_ONE. */
+enum catalog_counter { CATALOG_CLICKS, CATALOG_SHOWS, CATALOG_EXPECTED, N_CATALOG_COUNTERS };
+enum { CATALOG_EXPECTED_ONE = 1024 };
 /* Adds delta (+1, or -1 to undo) to the counter's quarter-hour bucket of at_ms: integers, so that undo is exact. Buckets
  * older than 96 h before the catalogue's minute are ignored and pruned. Unknown articles are ignored. */
 int catalog_count(struct catalog *c, uint32_t article, enum catalog_counter counter, int64_t at_ms, int delta)

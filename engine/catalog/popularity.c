@@ -4,12 +4,12 @@
 void popularity_show(struct catalog *c, const struct counters *n, const struct catalog_segment *s, uint32_t slot)
 {
 	struct catalog_segment *seen = &segment_of(s)->seen;
-	float clicks[N_HALF_LIVES], shows[N_HALF_LIVES];
-	counters_decayed(n, CATALOG_CLICKS, c->minute_ms, clicks);
-	counters_decayed(n, CATALOG_SHOWS, c->minute_ms, shows);
-	for (int h = 0; h < N_HALF_LIVES; h++) {
-		atomic_store_explicit(&seen->clicks[slot][h], clicks[h], memory_order_relaxed);
-		atomic_store_explicit(&seen->shows[slot][h], shows[h], memory_order_relaxed);
+	_Atomic float *const columns[N_CATALOG_COUNTERS] = {seen->clicks[slot], seen->shows[slot], seen->expected[slot]};
+	for (int k = 0; k < N_CATALOG_COUNTERS; k++) {
+		float decayed[N_HALF_LIVES];
+		counters_decayed(n, (enum catalog_counter)k, c->minute_ms, decayed);
+		for (int h = 0; h < N_HALF_LIVES; h++)
+			atomic_store_explicit(&columns[k][h], decayed[h], memory_order_relaxed);
 	}
 }
 void popularity_forget(struct catalog *c, uint32_t article)

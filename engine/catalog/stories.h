@@ -45,17 +45,17 @@ uint32_t stories_match(struct stories *s, const struct stories_report *report);
  * away from a story it once started); then the highest number that no story has. */
 uint32_t stories_new_number(const struct stories *s, uint32_t article);
 
-/* Puts a report into a story (its number is the article number of the report that started it, or what an editor's
+/* Puts a report into the story `number` (the article number of the report that started it, or what an editor's
  * split gave it). An article already present moves. `fixed`: an editor placed it; match still lets others join the
  * story. Returns 0, 1 when the story is full (nothing has changed), or -ENOMEM (the article is then absent). */
-int stories_put(struct stories *s, const struct stories_report *report, uint32_t story, bool fixed)
+int stories_put(struct stories *s, const struct stories_report *from, uint32_t number, bool fixed)
 	__attribute__((warn_unused_result));
 /* Takes a report out (withdrawn, expired). Nothing happens when absent. */
 void stories_remove(struct stories *s, uint32_t article);
 /* 0 when absent. */
 uint32_t stories_of(const struct stories *s, uint32_t article);
 /* The reports of a story in ascending article number: writes at most n, returns how many there are. */
-size_t stories_members(const struct stories *s, uint32_t story, uint32_t *out, size_t n);
+size_t stories_members(const struct stories *s, uint32_t number, uint32_t *out, size_t n);
 size_t stories_bytes(const struct stories *s);
 
 #endif

@@ -25,7 +25,8 @@
 
 const char *const store_table_names[N_TABLES] = {
 	"meta", "articles", "bodies", "article_ids", "topics", "topic_ids", "users", "user_ids", "profiles",
-	"histories", "bases", "events", "event_ids", "slates", "editions", "counters"};
+	"histories", "bases", "events", "event_ids", "counted", "slates", "editions", "examples", "learnt",
+	"counters"};
 
 enum { PATH_BYTES = 4096 };
 #define DATA_FILE "data.mdb" /* LMDB's name for it */
@@ -542,6 +543,8 @@ int store_copy(struct store *s, const char *to)
 		return r;
 	if (mkdir(to, 0750) < 0 && errno != EEXIST)
 		return -errno;
+	if (access(whole, F_OK) == 0)
+		return -EEXIST;
 	int fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;

@@ -30,8 +30,11 @@ enum store_table {
 	TABLE_BASES,       /* user number -> what stood before the retained log */
 	TABLE_EVENTS,      /* sequence -> log record */
 	TABLE_EVENT_IDS,   /* day, hash of the client's id -> sequence */
+	TABLE_COUNTED,     /* user number, article number -> event types that this reader has counted for there */
 	TABLE_SLATES,      /* feed number, page -> slate */
 	TABLE_EDITIONS,    /* key -> edition */
+	TABLE_EXAMPLES,    /* sequence -> what a slate teaches */
+	TABLE_LEARNT,      /* what was learnt: signals, models' numbers, in pages */
 	TABLE_COUNTERS,    /* article number -> popularity buckets; document frequency */
 	N_TABLES
 };
@@ -106,7 +109,8 @@ struct store_size {
 void store_size(struct store *s, struct store_size *out);
 /* Frees the slots of readers whose process died. */
 int store_clear_stale_readers(struct store *s) __attribute__((warn_unused_result));
-/* A consistent copy beside a live writer. `to` is an empty or missing directory; what fails leaves no file in it. */
+/* A consistent copy beside a live writer. `to` is an empty or missing directory (-EEXIST where a store is in
+ * it); what fails leaves no file in it. */
 int store_copy(struct store *s, const char *to) __attribute__((warn_unused_result));
 /* Moves the file of a closed store from one directory to another, an existing one on the same file system. */
 int store_move(const char *from, const char *to) __attribute__((warn_unused_result));

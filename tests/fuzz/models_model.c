@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "engine/rank/columns.h"
 #include "engine/rank/rank.h"
 #include "models/model.h"
 
@@ -12,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct model_problem problem;
 	struct model *m;
-	if (model_parse((struct span){(const char *)data, size}, rank_feature_names, N_FEATURES, &m, &problem) != 0)
+	if (model_parse((struct span){(const char *)data, size}, &rank_model_names, &m, &problem) != 0)
 		return 0;
 	for (int f = 0; f < N_FEATURES; f++)
 		if (!isfinite(m->weights[f]))

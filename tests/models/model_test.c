@@ -11,6 +11,10 @@
 
 static const char *const names[] = {"fresh", "age", "odd/name~"};
 enum { N_NAMES = 3 };
+static const char *const columns[] = {"clicks", "age", "seen"}, *const groups[] = {"popularity", "age", "seen"},
+                  *const crosses[] = {"story", "word"};
+static const struct model_names all = {.features = names, .columns = columns, .groups = groups, .crosses = crosses,
+                                       .n_features = N_NAMES, .n_columns = 3, .n_crosses = 2};
 
 static void test_good(void **state)
 {
@@ -21,7 +25,7 @@ static void test_good(void **state)
 	                        "\"explore\":0.05}");
 	struct model *m = NULL;
 	struct model_problem problem;
-	assert_int_equal(model_parse(text, names, N_NAMES, &m, &problem), 0);
+	assert_int_equal(model_parse(text, &all, &m, &problem), 0);
 	assert_string_equal(m->name, "city.grid-2_b");
 	assert_string_equal(m->version, "2026-11");
 	assert_int_equal(m->kind, MODEL_LINEAR);
@@ -43,7 +47,7 @@ static void test_defaults(void **state)
 	struct model *m = NULL;
 	struct model_problem problem;
 	struct span text = SPAN("{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}}");
-	assert_int_equal(model_parse(text, names, N_NAMES, &m, &problem), 0);
+	assert_int_equal(model_parse(text, &all, &m, &problem), 0);
 	assert_true(m->mmr_lambda == 1 && m->explore == 0);
 	assert_int_equal(m->n_caps, 0);
 	model_free(m);
@@ -112,7 +116,7 @@ static void test_bad(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct model *m = NULL;
 		struct model_problem problem = {"unset", ""};
-		int r = model_parse(span_of(bad[i].text), names, N_NAMES, &m, &problem);
+		int r = model_parse(span_of(bad[i].text), &all, &m, &problem);
 		if (r != 1 || m || strcmp(problem.pointer, bad[i].pointer) != 0 || !problem.text[0])
 			fail_msg("%s: returned %d, pointer \"%s\" for \"%s\", text \"%s\"", bad[i].text, r, problem.pointer,
 			         bad[i].pointer, problem.text);
@@ -126,7 +130,7 @@ static void test_long_key(void **state)
 	struct model *m = NULL;
 	struct model_problem problem;
 	snprintf(text, sizeof(text), HEAD ",\"" LONG64 LONG64 "~~~~////" LONG64 "\":1}");
-	assert_int_equal(model_parse(span_of(text), names, N_NAMES, &m, &problem), 1);
+	assert_int_equal(model_parse(span_of(text), &all, &m, &problem), 1);
 	assert_true(strlen(problem.pointer) < sizeof(problem.pointer));
 	assert_true(strlen(problem.pointer) > 100);
 }
@@ -140,7 +144,7 @@ static void test_limits(void **state)
 	                        "\"diversity\":{\"mmr_lambda\":0,\"caps\":[{\"of\":\"source\",\"most\":99,\"window\":100},"
 	                        "{\"of\":\"source\",\"most\":1,\"window\":2},{\"of\":\"source\",\"most\":1,\"window\":2},"
 	                        "{\"of\":\"source\",\"most\":1,\"window\":2}]}}");
-	assert_int_equal(model_parse(text, names, N_NAMES, &m, &problem), 0);
+	assert_int_equal(model_parse(text, &all, &m, &problem), 0);
 	assert_int_equal(strlen(m->name), MODEL_NAME_BYTES);
 	assert_int_equal(m->n_caps, MODEL_CAPS_MAX);
 	model_free(m);
@@ -148,8 +152,8 @@ static void test_limits(void **state)
 	for (size_t i = 0; i <= MODEL_FEATURES_MAX; i++)
 		many[i] = "f";
 	text = SPAN(HEAD "}");
-	assert_int_equal(model_parse(text, many, MODEL_FEATURES_MAX + 1, &m, &problem), 1);
-	assert_int_equal(model_parse(text, many, MODEL_FEATURES_MAX, &m, &problem), 0);
+	assert_int_equal(model_parse(text, &(struct model_names){.features = many, .n_features = MODEL_FEATURES_MAX + 1}, &m, &problem), 1);
+	assert_int_equal(model_parse(text, &(struct model_names){.features = many, .n_features = MODEL_FEATURES_MAX}, &m, &problem), 0);
 	model_free(m);
 }
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "engine/rank/columns.h"
 #include "tests/engine/rank/world.h"
 
 #define HOUR_MS INT64_C(3600000)
@@ -140,7 +141,7 @@ static void test_shipped_models(void **state)
 		assert_non_null(file);
 		size_t n = fread(text, 1, sizeof(text), file);
 		fclose(file);
-		if (model_parse((struct span){text, n}, rank_feature_names, N_FEATURES, &m, &problem))
+		if (model_parse((struct span){text, n}, &rank_model_names, &m, &problem))
 			fail_msg("%s: %s %s", path, problem.pointer, problem.text);
 		assert_string_equal(m->name, names[i]);
 		for (int f = 0; i > 0 && f < FEATURE_LANGUAGE; f++)

@@ -225,12 +225,13 @@ LOG(event_at_limits, .kind = LOG_EVENT, .user = UINT64_MAX, .previous = UINT64_M
     .custom = many('c', LIMIT_ID_BYTES))
 LOG(interest, .kind = LOG_INTEREST, .user = 1, .topic = 0x10000002, .short_term = 0.25f, .long_term = -0.5f, .at_ms = 9)
 LOG(slate_entry, .kind = LOG_SLATE, .user = 1, .previous = 4, .feed = UINT64_MAX, .page = UINT16_MAX)
+LOG(learn, .kind = LOG_LEARN, .user = 1, .previous = 4, .feed = UINT64_MAX, .page = UINT16_MAX)
 LOG(undo, .kind = LOG_UNDO, .user = 1, .target = UINT64_MAX)
 LOG(merge, .kind = LOG_MERGE, .user = 1, .at_ms = 5, .merged_profile = many('p', 4096), .merged_reads = many('r', 4096),
     .merged_shown = many('s', 4096))
 LOG(empty_merge, .kind = LOG_MERGE, .user = 1)
 LOG(no_kind, .kind = (enum log_kind)0, .user = 1)
-LOG(unknown_kind, .kind = (enum log_kind)(LOG_MERGE + 1), .user = 1)
+LOG(unknown_kind, .kind = (enum log_kind)(LOG_LEARN + 1), .user = 1)
 LOG(unknown_type, .kind = LOG_EVENT, .user = 1, .type = N_EVENT_TYPES)
 LOG(long_custom, .kind = LOG_EVENT, .user = 1, .custom = many('c', LIMIT_ID_BYTES + 1))
 LOG(dwell_nan, .kind = LOG_EVENT, .user = 1, .dwell_s = NAN)
@@ -422,11 +423,12 @@ PIN(pin_position, .article = 1, .position = LIMIT_FEED + 1)
 PIN(pin_boost, .article = 1, .boost = INFINITY)
 PIN(pin_long_edition, .article = 1, .edition = many('e', LIMIT_ID_BYTES + 1))
 
-#define S(kind, name) {#name, &kind, encode_##name}
+#define S(kind, name) {#name, &(kind), encode_##name}
 const struct record_sample record_samples[] = {
 	S(article_kind, least_article), S(article_kind, small_article), S(article_kind, largest_article),
 	S(log_kind_of_records, impression), S(log_kind_of_records, small_event), S(log_kind_of_records, event_at_limits),
 	S(log_kind_of_records, interest), S(log_kind_of_records, slate_entry), S(log_kind_of_records, undo),
+	S(log_kind_of_records, learn),
 	S(log_kind_of_records, merge), S(log_kind_of_records, empty_merge), S(user_kind, least_user),
 	S(user_kind, user_at_limits), S(user_kind, user_mutes_at_limit), S(profile_head_kind, profile_head),
 	S(profile_head_kind, bare_profile_head), S(slate_kind, empty_slate), S(slate_kind, small_slate),

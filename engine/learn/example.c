@@ -1,0 +1,117 @@
+#include "engine/learn/example.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "engine/store/codec.h"
+
+enum { EXAMPLE_VERSION = 1 };
+
+struct example *example_new(struct arena *arena, size_t n, size_t n_columns)
+{
+	struct example *e = arena_calloc(arena, 1, sizeof(*e));
+	struct example_slot *slots = arena_calloc(arena, n + 1, sizeof(*slots));
+	float *numbers = arena_calloc(arena, (n + 2) * n_columns + 1, sizeof(*numbers));
+	if (!e || !slots || !numbers)
+		return NULL;
+	e->n = n;
+	e->n_columns = n_columns;
+	e->slots = slots;
+	e->columns = numbers;
+	e->mean = numbers + n * n_columns;
+	e->deviation = e->mean + n_columns;
+	return e;
+}
+
+void example_encode(struct buf *b, const struct example *e)
+{
+	put_u8(b, EXAMPLE_VERSION);
+	put_u64(b, e->feed);
+	put_u64(b, e->user);
+	put_u16(b, e->page);
+	put_i64(b, e->at_ms);
+	put_u32(b, e->top_section);
+	put_u16(b, e->n_listed);
+	put_u8(b, e->n_recent);
+	for (size_t i = 0; i < e->n_recent; i++)
+		put_u32(b, e->recent[i]);
+	put_u16(b, (uint16_t)e->n);
+	put_u8(b, (uint8_t)e->n_columns);
+	for (size_t i = 0; i < e->n; i++) {
+		const struct example_slot *s = &e->slots[i];
+		put_u32(b, s->article);
+		put_u32(b, s->section);
+		put_u8(b, s->position);
+		put_u16(b, s->ctr_rank);
+		put_u16(b, s->events);
+		put_u8(b, s->n_words);
+		for (size_t k = 0; k < s->n_words; k++)
+			put_u32(b, s->words[k]);
+	}
+	buf_put(b, e->mean, e->n_columns * sizeof(float));
+	buf_put(b, e->deviation, e->n_columns * sizeof(float));
+	buf_put(b, e->columns, e->n * e->n_columns * sizeof(float));
+}
+
+static void get_slot(struct byte_reader *r, struct example_slot *s)
+{
+	s->article = get_u32(r);
+	s->section = get_u32(r);
+	s->position = get_u8(r);
+	s->ctr_rank = get_u16(r);
+	s->events = get_u16(r);
+	s->n_words = get_u8(r);
+	if (s->n_words > EXAMPLE_WORDS || s->events >> N_EVENT_TYPES)
+		r->failed = true;
+	for (size_t k = 0; !r->failed && k < s->n_words; k++)
+		s->words[k] = get_u32(r);
+}
+
+static void get_floats(struct byte_reader *r, float *out, size_t n)
+{
+	bytes_take(r, out, n * sizeof(*out));
+	for (size_t i = 0; !r->failed && i < n; i++)
+		r->failed = !isfinite(out[i]);
+}
+
+int example_decode(struct arena *arena, struct span bytes, struct example **out)
+{
+	struct byte_reader r = bytes_reader(bytes);
+	struct example head = {0};
+	if (get_u8(&r) != EXAMPLE_VERSION)
+		return 1;
+	head.feed = get_u64(&r);
+	head.user = get_u64(&r);
+	head.page = get_u16(&r);
+	head.at_ms = get_i64(&r);
+	head.top_section = get_u32(&r);
+	head.n_listed = get_u16(&r);
+	head.n_recent = get_u8(&r);
+	if (head.n_recent > EXAMPLE_RECENT)
+		return 1;
+	for (size_t i = 0; i < head.n_recent; i++)
+		head.recent[i] = get_u32(&r);
+	head.n = get_u16(&r);
+	head.n_columns = get_u8(&r);
+	if (r.failed || head.n == 0 || head.n > EXAMPLE_SLOTS_MAX || head.n_columns > EXAMPLE_COLUMNS_MAX ||
+	    (size_t)(r.end - r.at) < (head.n + 2) * head.n_columns * sizeof(float))
+		return 1;
+	struct example *e = example_new(arena, head.n, head.n_columns);
+	if (!e)
+		return -ENOMEM;
+	head.slots = e->slots;
+	head.columns = e->columns;
+	head.mean = e->mean;
+	head.deviation = e->deviation;
+	*e = head;
+	for (size_t i = 0; i < e->n && !r.failed; i++)
+		get_slot(&r, &e->slots[i]);
+	get_floats(&r, e->mean, e->n_columns);
+	get_floats(&r, e->deviation, e->n_columns);
+	get_floats(&r, e->columns, e->n * e->n_columns);
+	if (!bytes_done(&r))
+		return 1;
+	*out = e;
+	return 0;
+}

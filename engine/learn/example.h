@@ -1,0 +1,53 @@
+/* A slate as learning sees it: what stood in it, what was known of each story when it was ranked, what the reader did.
+ *
+ * Ranking makes one for every slate that a learning model ordered; it waits in memory for the reader's events, and when
+ * its time has come what counts of it is stored (table `examples`) and learnt. What is learnt is a fold over stored
+ * examples in the order of their sequence numbers, so a restart learns again what a checkpoint had not yet. */
+#ifndef MYNEWS_ENGINE_LEARN_EXAMPLE_H
+#define MYNEWS_ENGINE_LEARN_EXAMPLE_H
+
+#include <stdint.h>
+
+#include "engine/base/arena.h"
+#include "engine/base/buf.h"
+#include "engine/types.h"
+
+enum {
+	EXAMPLE_SLOTS_MAX = 320, /* of a slate; what stands below is not learnt */
+	EXAMPLE_RECENT = 30,     /* of the reader's last reads */
+	EXAMPLE_WORDS = 8,       /* of an article */
+	EXAMPLE_COLUMNS_MAX = 64
+};
+
+struct example_slot {
+	uint32_t article;
+	uint32_t section;              /* topic number; 0 none */
+	uint32_t words[EXAMPLE_WORDS]; /* [n_words] the heaviest terms of its vector */
+	uint8_t n_words;
+	uint8_t position;              /* 1 is the top, 255 that or below; 0 unknown */
+	uint16_t ctr_rank;             /* stories of the shortlist with a higher click-through */
+	uint16_t events;               /* bit per enum event_type */
+};
+
+struct example {
+	uint64_t feed, user;
+	uint16_t page;
+	int64_t at_ms;           /* when it was ranked */
+	uint32_t top_section;    /* of the reader's last reads; 0 none */
+	uint16_t n_listed;       /* stories that mean and deviation were taken over */
+	uint8_t n_recent;
+	uint32_t recent[EXAMPLE_RECENT]; /* articles, newest first */
+	size_t n, n_columns;
+	struct example_slot *slots; /* [n] */
+	float *columns;             /* [n][n_columns] as measured */
+	float *mean, *deviation;    /* [n_columns] within the shortlist */
+};
+
+/* Room for n slots in the arena, everything 0. NULL when memory is out. */
+struct example *example_new(struct arena *arena, size_t n, size_t n_columns);
+
+void example_encode(struct buf *b, const struct example *e);
+/* Returns 0; 1 when the bytes are not such a record; -ENOMEM. */
+int example_decode(struct arena *arena, struct span bytes, struct example **out) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,382 @@
+/* The fold, the models' numbers, and their way to the store and back.
+ *
+ * A learning model owns flat arrays: params and AdaGrad's squares (models/online.c says what stands where) and a hashed
+ * table of crosses. Workers see a copy of params made after each commit that taught something; crosses, as signals, are
+ * changed in place. For replays the last examples are kept in memory, a ring that a restart fills again from the store. */
+#include "engine/learner_internal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/rng.h"
+
+/* ---- making and freeing ---- */
+
+static void free_learned(void *learned)
+{
+	free(learned);
+}
+
+static void learning_free(struct learning *m)
+{
+	if (!m)
+		return;
+	free(m->params);
+	free(m->squares);
+	free(m->crosses);
+	free(atomic_load_explicit(&m->published, memory_order_relaxed));
+	free(m);
+}
+
+static void free_learning(void *m)
+{
+	learning_free(m);
+}
+
+int learner_new(struct learner **out, struct epoch *e)
+{
+	struct learner *l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->epoch = e;
+	if (signals_new(&l->signals, SIGNALS) < 0) {
+		free(l);
+		return -ENOMEM;
+	}
+	*out = l;
+	return 0;
+}
+
+static void free_ring(struct learner *l)
+{
+	for (size_t i = 0; i < l->n_ring; i++)
+		arena_free(&l->ring[i].arena);
+	free(l->ring);
+	l->ring = NULL;
+	l->n_ring = l->ring_at = l->n_kept = 0;
+}
+
+void learner_free(struct learner *l)
+{
+	if (!l)
+		return;
+	for (int i = 0; i < CATALOG_MODELS; i++)
+		learning_free(l->learning[i]);
+	free_ring(l);
+	signals_free(l->signals);
+	free(l);
+}
+
+static bool has_crosses(const struct model *m)
+{
+	for (int i = 0; i < N_CROSSES; i++)
+		if (m->learn.crosses[i])
+			return true;
+	return false;
+}
+
+static int learning_new(struct learning **out, const struct model *model)
+{
+	struct learning *m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	m->model = model;
+	memcpy(m->name, model->name, sizeof(m->name));
+	m->n_params = model_n_params(model);
+	m->params = malloc(m->n_params * sizeof(*m->params));
+	m->squares = malloc(m->n_params * sizeof(*m->squares));
+	if (has_crosses(model))
+		m->crosses = calloc(CROSSES, sizeof(*m->crosses));
+	if (!m->params || !m->squares || (has_crosses(model) && !m->crosses)) {
+		learning_free(m);
+		return -ENOMEM;
+	}
+	model_params_init(model, SEED, m->params, m->squares);
+	m->changed = true;
+	*out = m;
+	return 0;
+}
+
+/* Whether what a model has learnt fits another version of it. */
+static bool fits(const struct learning *m, const struct model *model)
+{
+	return strcmp(m->name, model->name) == 0 && m->n_params == model_n_params(model) &&
+	       (m->crosses != NULL) == has_crosses(model) && strcmp(m->model->version, model->version) == 0;
+}
+
+static int size_ring(struct learner *l, const struct model *const *models, size_t n)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < n; i++)
+		if (models[i] && model_learns(models[i]) && models[i]->learn.replays && models[i]->learn.memory > most)
+			most = models[i]->learn.memory;
+	if (most == l->n_ring)
+		return 0;
+	struct kept *ring = calloc(most + 1, sizeof(*ring));
+	if (!ring)
+		return -ENOMEM;
+	free_ring(l);
+	l->ring = ring;
+	l->n_ring = most;
+	return 0;
+}
+
+int learner_set_models(struct learner *l, const struct model *const *models, size_t n)
+{
+	struct learning *next[CATALOG_MODELS] = {0};
+	bool kept[CATALOG_MODELS] = {false};
+	int r = size_ring(l, models, n);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (!models[i] || !model_learns(models[i]))
+			continue;
+		for (int k = 0; k < CATALOG_MODELS && !next[i]; k++)
+			if (l->learning[k] && !kept[k] && fits(l->learning[k], models[i])) {
+				next[i] = l->learning[k];
+				kept[k] = true;
+			}
+		if (!next[i])
+			r = learning_new(&next[i], models[i]);
+	}
+	if (r < 0) {
+		for (size_t i = 0; i < n; i++) {
+			bool old = false;
+			for (int k = 0; k < CATALOG_MODELS; k++)
+				old = old || next[i] == l->learning[k];
+			if (!old)
+				learning_free(next[i]);
+		}
+		return r;
+	}
+	for (int k = 0; k < CATALOG_MODELS; k++) {
+		struct learning *old = l->learning[k];
+		if (old && !kept[k])
+			epoch_retire(l->epoch, old, free_learning);
+		l->learning[k] = next[k];
+		if (next[k]) {
+			next[k]->model = models[k];
+			next[k]->changed = true;
+		}
+	}
+	return learner_publish(l);
+}
+
+/* ---- the fold: signals ---- */
+
+static float label_of(const struct model_learn *learn, uint16_t events)
+{
+	static const enum event_type types[N_MODEL_GOALS] = {
+		[MODEL_CLICK] = EVENT_CLICK, [MODEL_READ] = EVENT_READ, [MODEL_FINISH] = EVENT_FINISH, [MODEL_LIKE] = EVENT_LIKE,
+		[MODEL_SHARE] = EVENT_SHARE, [MODEL_SAVE] = EVENT_SAVE, [MODEL_HIDE] = EVENT_HIDE};
+	double label = 0;
+	for (int g = 0; g < N_MODEL_GOALS; g++)
+		if (events >> types[g] & 1)
+			label += learn->goals[g];
+	return label > 0 ? (float)label : 0;
+}
+
+static bool clicked(const struct example_slot *s)
+{
+	const unsigned chosen = 1u << EVENT_CLICK | 1u << EVENT_READ | 1u << EVENT_FINISH | 1u << EVENT_LIKE |
+	                        1u << EVENT_SHARE | 1u << EVENT_SAVE;
+	return s->events & chosen;
+}
+
+static void add(struct learner *l, enum signal_kind kind, uint64_t a, uint64_t b, uint32_t minute, float x, float y,
+                float z, float w)
+{
+	const float values[SIGNAL_VALUES] = {x, y, z, w};
+	signals_add(l->signals, kind, signal_key(kind, a, b), minute, values);
+}
+
+static void fold_pairs(struct learner *l, const struct example *e, size_t winner, float share, uint32_t minute)
+{
+	uint32_t won = e->slots[winner].article;
+	for (size_t j = 0; j < e->n; j++) {
+		bool swapped;
+		if (clicked(&e->slots[j]))
+			continue;
+		uint64_t key = signal_pair_key(SIGNAL_HEAD, won, e->slots[j].article, &swapped);
+		const float first = swapped ? 0 : share, second = swapped ? share : 0;
+		const float values[SIGNAL_VALUES] = {first, second, first, second};
+		signals_add(l->signals, SIGNAL_HEAD, key, minute, values);
+		add(l, SIGNAL_HEAD_TOTAL, won, 0, minute, share, 0, share, 0);
+		add(l, SIGNAL_HEAD_TOTAL, e->slots[j].article, 0, minute, 0, share, 0, share);
+	}
+}
+
+static void fold_co_reading(struct learner *l, const struct example *e, uint32_t article, uint32_t minute)
+{
+	const float one[SIGNAL_VALUES] = {1};
+	add(l, SIGNAL_READ, article, 0, minute, 1, 0, 0, 0);
+	for (size_t i = 0; i < e->n_recent; i++) {
+		bool swapped;
+		if (e->recent[i] == article)
+			continue;
+		signals_add(l->signals, SIGNAL_CO_READ, signal_pair_key(SIGNAL_CO_READ, article, e->recent[i], &swapped), minute,
+		            one);
+	}
+}
+
+static void fold_signals(struct learner *l, const struct example *e)
+{
+	uint32_t minute = (uint32_t)(e->at_ms / 60000);
+	unsigned n = 0;
+	for (size_t i = 0; i < e->n; i++)
+		n += clicked(&e->slots[i]);
+	float n_clicked = (float)n, expected = n_clicked / (float)e->n;
+	add(l, SIGNAL_ALL, 0, 0, minute, n_clicked, (float)e->n, 0, 0);
+	for (size_t i = 0; i < e->n; i++) {
+		const struct example_slot *s = &e->slots[i];
+		float click = clicked(s);
+		for (size_t k = 0; k < s->n_words; k++)
+			add(l, SIGNAL_WORD, s->words[k], 0, minute, click, expected, 0, 0);
+		if (s->section) {
+			add(l, SIGNAL_SECTION, s->section, 0, minute, click, expected, 0, 0);
+			add(l, SIGNAL_NEXT, e->top_section, s->section, minute, click, expected, 0, 0);
+		}
+		if (!clicked(s))
+			continue;
+		add(l, SIGNAL_SECTION, 0, 0, minute, 1, 0, 0, 0);
+		fold_pairs(l, e, i, 1 / n_clicked, minute);
+		fold_co_reading(l, e, s->article, minute);
+		const size_t c = COLUMN_CTR + 3;
+		float d = e->deviation[c];
+		if (e->user && d > 1e-5f)
+			add(l, SIGNAL_TASTE, e->user, 0, minute, (e->columns[i * e->n_columns + c] - e->mean[c]) / d, 1, 0, 0);
+	}
+}
+
+/* ---- the fold: models ---- */
+
+static void learn_crosses(struct learner *l, struct learning *m, const float *residuals, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < l->n_cross_at[i]; k++) {
+			uint32_t at = l->cross_at[i][k];
+			model_cross_learn(&m->model->learn, residuals[i], &m->crosses[at]);
+			m->cross_pages[at / CROSS_PAGE] = PAGE_CHANGED;
+		}
+}
+
+static void step(struct learner *l, struct learning *m, const struct example *e, bool replay)
+{
+	float labels[EXAMPLE_SLOTS_MAX], residuals[EXAMPLE_SLOTS_MAX], sums[EXAMPLE_SLOTS_MAX], total = 0;
+	uint8_t positions[EXAMPLE_SLOTS_MAX];
+	uint16_t which[EXAMPLE_SLOTS_MAX];
+	for (size_t i = 0; i < e->n; i++) {
+		uint8_t kind[CROSS_SLOTS_MAX];
+		which[i] = (uint16_t)i;
+		positions[i] = e->slots[i].position;
+		labels[i] = label_of(&m->model->learn, e->slots[i].events);
+		total += labels[i];
+		sums[i] = 0;
+		l->n_cross_at[i] = m->crosses ? (uint8_t)rank_crosses(m->model, e, i, CROSSES - 1, l->cross_at[i], kind) : 0;
+		for (size_t k = 0; k < l->n_cross_at[i]; k++)
+			sums[i] += atomic_load_explicit(&m->crosses[l->cross_at[i][k]].weight, memory_order_relaxed);
+	}
+	if (total <= 0 || e->n < 2)
+		return;
+	rank_inputs(m->model, e, which, e->n, l->inputs);
+	struct model_slate slate = {.n = e->n, .n_columns = N_COLUMNS, .inputs = l->inputs,
+	                            .cross_sums = m->crosses ? sums : NULL};
+	model_learn(m->model, &slate, labels, positions, m->params, m->squares, residuals);
+	if (m->crosses && !replay)
+		learn_crosses(l, m, residuals, e->n);
+	m->changed = true;
+}
+
+int learner_keep(struct learner *l, const struct example *e, uint64_t sequence)
+{
+	struct kept *k = &l->ring[l->ring_at];
+	struct buf bytes = {0};
+	if (l->n_ring == 0)
+		return 0;
+	example_encode(&bytes, e);
+	arena_reset(&k->arena);
+	k->example = NULL;
+	struct span copy = bytes.failed ? (struct span){NULL, 0} : buf_span(&bytes);
+	int r = copy.data ? example_decode(&k->arena, copy, &k->example) : -ENOMEM;
+	buf_free(&bytes);
+	if (r != 0)
+		return r < 0 ? r : -EINVAL;
+	k->sequence = sequence;
+	l->ring_at = (l->ring_at + 1) % l->n_ring;
+	l->n_kept += l->n_kept < l->n_ring;
+	return 0;
+}
+
+/* Which of the kept ones is decided by the sequence number, so that a fold made again learns the same. */
+static void replay(struct learner *l, struct learning *m, uint64_t sequence)
+{
+	struct rng rng;
+	rng_seed(&rng, sequence);
+	size_t n = l->n_kept < m->model->learn.memory ? l->n_kept : m->model->learn.memory;
+	for (unsigned i = 0; n > 0 && i < m->model->learn.replays; i++) {
+		size_t back = 1 + (size_t)rng_below(&rng, n);
+		const struct kept *k = &l->ring[(l->ring_at + l->n_ring - back) % l->n_ring];
+		if (k->example)
+			step(l, m, k->example, true);
+	}
+}
+
+int learner_fold(struct learner *l, const struct example *e, uint64_t sequence)
+{
+	if (sequence <= l->through || e->n_columns != N_COLUMNS)
+		return 0;
+	fold_signals(l, e);
+	for (int i = 0; i < CATALOG_MODELS; i++)
+		if (l->learning[i]) {
+			step(l, l->learning[i], e, false);
+			replay(l, l->learning[i], sequence);
+			l->learning[i]->n_learnt++;
+		}
+	l->through = sequence;
+	l->n_learnt++;
+	return learner_keep(l, e, sequence);
+}
+
+int learner_publish(struct learner *l)
+{
+	for (int i = 0; i < CATALOG_MODELS; i++) {
+		struct learning *m = l->learning[i];
+		if (!m || !m->changed)
+			continue;
+		struct rank_learned *next = malloc(sizeof(*next) + m->n_params * sizeof(*next->params));
+		if (!next)
+			return -ENOMEM;
+		*next = (struct rank_learned){.step = m->n_learnt, .crosses = m->crosses, .cross_mask = CROSSES - 1};
+		memcpy(next->params, m->params, m->n_params * sizeof(*next->params));
+		struct rank_learned *old = atomic_load_explicit(&m->published, memory_order_relaxed);
+		atomic_store_explicit(&m->published, next, memory_order_release);
+		if (old)
+			epoch_retire(l->epoch, old, free_learned);
+		m->changed = false;
+	}
+	return 0;
+}
+
+const struct signals *learner_signals(const struct learner *l)
+{
+	return l->signals;
+}
+
+const struct rank_learned *learner_learned(const struct learner *l, unsigned model_slot)
+{
+	const struct learning *m = atomic_load_explicit(&l->learning[model_slot], memory_order_acquire);
+	return m ? atomic_load_explicit(&m->published, memory_order_acquire) : NULL;
+}
+
+void learner_totals(const struct learner *l, struct learner_totals *out)
+{
+	*out = (struct learner_totals){.through = l->through, .n_learnt = l->n_learnt, .bytes = signals_bytes(l->signals)};
+	for (int i = 0; i < CATALOG_MODELS; i++)
+		if (l->learning[i])
+			out->bytes += 2 * l->learning[i]->n_params * sizeof(float) +
+			              (l->learning[i]->crosses ? CROSSES * sizeof(struct model_cross) : 0);
+}
+
+void learner_forget(struct learner *l, uint64_t user)
+{
+	signals_remove(l->signals, signal_key(SIGNAL_TASTE, user, 0));
+}

@@ -1,0 +1,54 @@
+/* What learner.c and learner_store.c share. Not for others. */
+#ifndef MYNEWS_ENGINE_LEARNER_INTERNAL_H
+#define MYNEWS_ENGINE_LEARNER_INTERNAL_H
+
+#include "engine/base/arena.h"
+#include "engine/learner.h"
+
+enum {
+	SIGNALS = 1 << 19,
+	CROSSES = 1 << 18,
+	CROSS_PAGE = 256, /* crosses of a checkpoint's record */
+	N_CROSS_PAGES = CROSSES / CROSS_PAGE,
+	SEED = 20241 /* of hidden weights */
+};
+
+enum { PAGE_CLEAN, PAGE_CHANGED, PAGE_TAKEN /* by a checkpoint under way */ };
+
+struct learning {
+	const struct model *model;
+	char name[MODEL_NAME_BYTES + 1];
+	size_t n_params;
+	uint64_t n_learnt;
+	float *params, *squares; /* [n_params] */
+	struct model_cross *crosses; /* [CROSSES]; NULL: the model has none on */
+	uint8_t cross_pages[N_CROSS_PAGES]; /* as the store has them: */
+	bool changed;
+	struct rank_learned *_Atomic published;
+};
+
+/* An example kept for replay. */
+struct kept {
+	struct arena arena;
+	struct example *example;
+	uint64_t sequence;
+};
+
+struct learner {
+	struct epoch *epoch;
+	struct signals *signals;
+	uint64_t through, n_learnt;
+	uint64_t saved_through, saving_through; /* of checkpoints */
+	struct learning *_Atomic learning[CATALOG_MODELS]; /* NULL: does not learn */
+	struct kept *ring; /* [n_ring], the next to be replaced at ring_at */
+	size_t n_ring, ring_at, n_kept;
+	/* scratch of a step */
+	float inputs[EXAMPLE_SLOTS_MAX * 2 * N_COLUMNS];
+	uint32_t cross_at[EXAMPLE_SLOTS_MAX][CROSS_SLOTS_MAX];
+	uint8_t n_cross_at[EXAMPLE_SLOTS_MAX];
+};
+
+/* Keeps an example in the ring. Returns 0 or -ENOMEM. */
+int learner_keep(struct learner *l, const struct example *e, uint64_t sequence) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,167 @@
+#include "engine/pending.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/map.h"
+
+struct pending {
+	struct map *by_feed; /* feed -> first struct pending_slate of the feed */
+	struct pending_slate *first, **last; /* in order of arrival, which is that of being due but for models' delays */
+	size_t max_bytes, bytes, n;
+	uint64_t n_dropped;
+};
+
+struct pending_slate *pending_slate_new(const struct example *e, const uint16_t *which, const uint8_t *positions, size_t n,
+                                        uint64_t feed, uint16_t page, int64_t due_ms)
+{
+	struct pending_slate *s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	n = n < EXAMPLE_SLOTS_MAX ? n : EXAMPLE_SLOTS_MAX;
+	s->example = example_new(&s->arena, n, e->n_columns);
+	if (!s->example) {
+		pending_slate_free(s);
+		return NULL;
+	}
+	struct example *copy = s->example, head = *e;
+	head.n = n;
+	head.feed = feed;
+	head.page = page;
+	head.slots = copy->slots;
+	head.columns = copy->columns;
+	head.mean = copy->mean;
+	head.deviation = copy->deviation;
+	*copy = head;
+	memcpy(copy->mean, e->mean, e->n_columns * sizeof(float));
+	memcpy(copy->deviation, e->deviation, e->n_columns * sizeof(float));
+	for (size_t i = 0; i < n; i++) {
+		copy->slots[i] = e->slots[which[i]];
+		copy->slots[i].position = positions[i];
+		copy->slots[i].events = 0;
+		memcpy(copy->columns + i * e->n_columns, e->columns + which[i] * e->n_columns, e->n_columns * sizeof(float));
+	}
+	s->due_ms = due_ms;
+	s->bytes = sizeof(*s) + sizeof(*copy) + n * (sizeof(*copy->slots) + e->n_columns * sizeof(float));
+	return s;
+}
+
+void pending_slate_free(struct pending_slate *s)
+{
+	if (!s)
+		return;
+	arena_free(&s->arena);
+	free(s);
+}
+
+int pending_new(struct pending **out, size_t max_bytes)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->max_bytes = max_bytes;
+	p->last = &p->first;
+	if (map_new(&p->by_feed, NULL) < 0) {
+		free(p);
+		return -ENOMEM;
+	}
+	*out = p;
+	return 0;
+}
+
+void pending_free(struct pending *p)
+{
+	if (!p)
+		return;
+	while (p->first)
+		pending_slate_free(pending_pop(p));
+	map_free(p->by_feed);
+	free(p);
+}
+
+struct pending_slate *pending_pop(struct pending *p)
+{
+	struct pending_slate *s = p->first;
+	if (!s)
+		return NULL;
+	p->first = s->next;
+	if (!p->first)
+		p->last = &p->first;
+	p->bytes -= s->bytes;
+	p->n--;
+	/* The oldest of its feed stands last in the feed's list. */
+	struct pending_slate *at = map_get_ptr(p->by_feed, s->example->feed);
+	if (at == s) {
+		map_remove(p->by_feed, s->example->feed);
+		return s;
+	}
+	while (at && at->next_of_feed != s)
+		at = at->next_of_feed;
+	if (at)
+		at->next_of_feed = s->next_of_feed;
+	return s;
+}
+
+void pending_add_take(struct pending *p, struct pending_slate *s)
+{
+	while (p->first && p->bytes + s->bytes > p->max_bytes) {
+		pending_slate_free(pending_pop(p));
+		p->n_dropped++;
+	}
+	s->next = NULL;
+	s->next_of_feed = map_get_ptr(p->by_feed, s->example->feed);
+	if (map_put_ptr(p->by_feed, s->example->feed, s) < 0) {
+		pending_slate_free(s);
+		p->n_dropped++;
+		return;
+	}
+	*p->last = s;
+	p->last = &s->next;
+	p->bytes += s->bytes;
+	p->n++;
+}
+
+void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint32_t article, enum event_type type, bool undo)
+{
+	for (struct pending_slate *s = map_get_ptr(p->by_feed, feed); s; s = s->next_of_feed) {
+		struct example *e = s->example;
+		if (e->user && e->user != user)
+			continue; /* another reader's feed id */
+		for (size_t i = 0; i < e->n; i++) {
+			if (e->slots[i].article != article)
+				continue;
+			e->user = user;
+			e->slots[i].events = (uint16_t)(undo ? e->slots[i].events & ~(1u << type) : e->slots[i].events | 1u << type);
+			return;
+		}
+	}
+}
+
+const struct pending_slate *pending_due(const struct pending *p, int64_t now_ms)
+{
+	return p->first && p->first->due_ms <= now_ms ? p->first : NULL;
+}
+
+size_t pending_counted(const struct example *e, uint16_t *which)
+{
+	const unsigned impression = 1u << EVENT_IMPRESSION, acted = ~(impression | 1u << EVENT_DISLIKE | 1u << EVENT_HIDE);
+	bool any_shown = false;
+	size_t below_last = 0, n = 0;
+	for (size_t i = 0; i < e->n; i++) {
+		any_shown = any_shown || (e->slots[i].events & impression);
+		if (e->slots[i].events & acted)
+			below_last = i + 1;
+	}
+	if (below_last == 0)
+		return 0;
+	for (size_t i = 0; i < e->n; i++)
+		if (any_shown ? e->slots[i].events != 0 : i < below_last)
+			which[n++] = (uint16_t)i;
+	return n > 1 ? n : 0;
+}
+
+void pending_totals(const struct pending *p, struct pending_totals *out)
+{
+	*out = (struct pending_totals){p->n, p->bytes, p->n_dropped};
+}

@@ -1,0 +1,48 @@
+/* Slates that wait for what their readers do. The writer's own: a slate comes in with the commit that logged it, events are
+ * noted as their commits are published, and when its time has come a slate is closed: what counts of it is stored as an
+ * example and learnt. Memory is bounded: the oldest slates go first, untaught. */
+#ifndef MYNEWS_ENGINE_PENDING_H
+#define MYNEWS_ENGINE_PENDING_H
+
+#include "engine/learn/example.h"
+
+struct pending;
+
+/* One slate, its example in its own memory. */
+struct pending_slate {
+	struct pending_slate *next, *next_of_feed;
+	struct arena arena;
+	struct example *example;
+	int64_t due_ms;
+	size_t bytes;
+};
+
+/* Copies the slots `which` [n] of an example (at most EXAMPLE_SLOTS_MAX are taken); positions[n] from 1, 0 unknown. Any
+ * thread. NULL when memory is out. */
+struct pending_slate *pending_slate_new(const struct example *e, const uint16_t *which, const uint8_t *positions, size_t n,
+                                        uint64_t feed, uint16_t page, int64_t due_ms);
+void pending_slate_free(struct pending_slate *s); /* NULL is safe */
+
+/* Returns 0 or -ENOMEM. */
+int pending_new(struct pending **out, size_t max_bytes) __attribute__((warn_unused_result));
+void pending_free(struct pending *p);
+
+/* Takes a slate over. */
+void pending_add_take(struct pending *p, struct pending_slate *s);
+/* An event (or, undo, its taking back) of a feed's reader on an article. A slate of nobody's becomes the reader's. */
+void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint32_t article, enum event_type type, bool undo);
+/* The first slate due by then, NULL none; it stays. pending_pop takes the first out for the caller to free. */
+const struct pending_slate *pending_due(const struct pending *p, int64_t now_ms);
+struct pending_slate *pending_pop(struct pending *p);
+
+/* What counts of a slate: slots with an impression where any was reported, else slots at or above the last that was acted
+ * on. Writes their indices into which[EXAMPLE_SLOTS_MAX] and returns how many; 0 when it teaches nothing: nothing was
+ * chosen, or there was nothing to choose from. */
+size_t pending_counted(const struct example *e, uint16_t *which);
+
+struct pending_totals {
+	uint64_t n, bytes, n_dropped;
+};
+void pending_totals(const struct pending *p, struct pending_totals *out);
+
+#endif

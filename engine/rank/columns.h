@@ -1,0 +1,75 @@
+/* The shortlist's columns: what stage two of a ranking looks at, one table, one formula each, and how a column becomes two
+ * inputs of a model. Formulas and their worth: columns.c's table; their computing: shortlist.c. */
+#ifndef MYNEWS_ENGINE_RANK_COLUMNS_H
+#define MYNEWS_ENGINE_RANK_COLUMNS_H
+
+#include "engine/catalog/catalog.h"
+#include "engine/learn/example.h"
+#include "models/model.h"
+
+enum column {
+	/* Four for each half-life: clicks, shows, click-through, lift. */
+	COLUMN_POPULARITY,
+	COLUMN_CLICKS = COLUMN_POPULARITY,
+	COLUMN_SHOWS = COLUMN_CLICKS + N_HALF_LIVES,
+	COLUMN_CTR = COLUMN_SHOWS + N_HALF_LIVES,
+	COLUMN_LIFT = COLUMN_CTR + N_HALF_LIVES,
+	COLUMN_AGE = COLUMN_LIFT + N_HALF_LIVES,
+	COLUMN_BOOST,
+	COLUMN_PREMIUM,
+	COLUMN_STAGE_ONE,
+	COLUMN_SEEN,
+	COLUMN_SEEN_AGO,
+	COLUMN_STORY_READ,
+	COLUMN_TASTE,
+	COLUMN_SECTION_ALL,
+	COLUMN_SECTION_RECENT,
+	COLUMN_SECTION_NEXT,
+	COLUMN_SOURCE_ALL,
+	COLUMN_TOPIC_SHORT,
+	COLUMN_TOPIC_LONG,
+	COLUMN_TERM_SHORT,
+	COLUMN_TERM_LONG,
+	COLUMN_PLACE,
+	COLUMN_SIMILAR_TOP,
+	COLUMN_SIMILAR_BEST,
+	COLUMN_SIMILAR_MEAN,
+	COLUMN_WORDS,
+	COLUMN_CO_READ,
+	COLUMN_HEAD_3H,
+	COLUMN_HEAD_12H,
+	COLUMN_HEAD_TOTAL_3H,
+	COLUMN_HEAD_TOTAL_12H,
+	N_COLUMNS
+};
+_Static_assert((int)N_COLUMNS <= (int)MODEL_COLUMNS_MAX && (int)N_COLUMNS <= (int)EXAMPLE_COLUMNS_MAX, "columns fit");
+
+extern const char *const rank_column_names[N_COLUMNS];
+extern const char *const rank_column_groups[N_COLUMNS]; /* a model file may leave out a group */
+
+/* Crosses: pairs of facts, each with a learnt weight of its own in a hashed table. */
+enum cross {
+	CROSS_STORY,          /* the article itself */
+	CROSS_SECTION_TOP,    /* its section x the section the reader reads most of late */
+	CROSS_SECTION_HOUR,   /* its section x hour of the day */
+	CROSS_RANK_LENGTH,    /* its rank by click-through in the list x the list's length */
+	CROSS_CTR_SHOWS,      /* click-through, in tenths of its range x times shown to the reader */
+	CROSS_WORD,           /* each of its heaviest words */
+	N_CROSSES
+};
+enum { CROSS_SLOTS_MAX = CROSS_WORD + EXAMPLE_WORDS }; /* hashed slots of one story */
+extern const char *const rank_cross_names[N_CROSSES];
+
+/* What model files may name. */
+extern const struct model_names rank_model_names;
+
+/* Inputs of slots `which` [n] of an example for a model: z and c of each column the model looks at, 0 elsewhere, into
+ * out[n][2 * N_COLUMNS]. z is cut at 6 deviations, c at 8 scales. */
+void rank_inputs(const struct model *m, const struct example *e, const uint16_t *which, size_t n, float *out);
+
+/* The hashed slots of one story's crosses that the model has on, with their kinds. mask: slots of the table less one.
+ * Returns how many. */
+size_t rank_crosses(const struct model *m, const struct example *e, size_t slot, uint32_t mask,
+                    uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX]);
+
+#endif

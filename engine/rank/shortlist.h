@@ -1,0 +1,55 @@
+/* Stage two: the columns of a shortlist, and its order by a model that is more than linear. */
+#ifndef MYNEWS_ENGINE_RANK_SHORTLIST_H
+#define MYNEWS_ENGINE_RANK_SHORTLIST_H
+
+#include "engine/learn/signals.h"
+#include "engine/rank/columns.h"
+#include "engine/rank/rank.h"
+
+/* What a learning model has learnt so far: immutable once published, but for the crosses, which change in place. */
+struct rank_learned {
+	uint64_t step;                /* examples learnt */
+	const struct model_cross *crosses; /* [cross_mask + 1]; NULL none */
+	uint32_t cross_mask;
+	float params[]; /* [model_n_params] */
+};
+
+struct rank_stage_two {
+	const struct signals *signals;
+	const struct rank_learned *learned; /* NULL for models that do not learn */
+	uint64_t user;                      /* 0 unknown */
+};
+
+/* Measures every column of items[n] (at most LIMIT_FEED_DEPTH), which rank_pool or rank_score has scored, into a new
+ * example in the arena: its slots in the order of the items, positions unknown. Returns 0 or -ENOMEM. */
+int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
+                   const struct rank_stage_two *two, const struct rank_item *items, size_t n, struct arena *arena,
+                   struct example **out) __attribute__((warn_unused_result));
+
+/* The model's raw scores of an example's slots into out[n]. Returns 0 or -ENOMEM. */
+int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+                         struct arena *arena, double *out) __attribute__((warn_unused_result));
+
+/* Sets the items' scores to the model's, RANK_ONE to the unit, and brings items and example into their order, best first.
+ * Returns 0 or -ENOMEM. */
+int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two, struct example *e,
+                         struct rank_item *items, size_t n, struct arena *arena) __attribute__((warn_unused_result));
+
+/* One row of why a story of a shortlist has its score. */
+struct rank_row {
+	const char *code;  /* a column's name, a stage-one feature's, a cross's behind "cross_", or "base" */
+	const char *group; /* what a reader is told: the column's group; of crosses "crosses"; of the base "base" */
+	uint32_t topic;    /* 0 when the row has none */
+	double contribution;
+};
+enum { RANK_ROWS_MAX = N_COLUMNS + N_CROSSES + 1 + RANK_REASONS_MAX };
+
+/* The rows of slot i, largest absolute contribution first, that sum to `score` (RANK_ONE to the unit) within 1e-6: what
+ * moved since that was taken is laid to clicks_1h. item is the slot's, and live. The stage-one score's part is given in its
+ * own rows. Returns how many, or -ENOMEM. */
+int rank_shortlist_explain(const struct catalog *c, const struct rank_stage_two *two,
+                           const struct rank_request *request, const struct example *e, size_t i,
+                           const struct rank_item *item, struct arena *arena,
+                           struct rank_row out[RANK_ROWS_MAX]) __attribute__((warn_unused_result));
+
+#endif
