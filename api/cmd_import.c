@@ -72,9 +72,8 @@ static void clear_bar(struct import *im)
 static void reject(struct import *im, uint64_t line, const char *pointer, const char *detail)
 {
 	im->n_rejected++;
-	if (im->n_reported == REPORTED)
+	if (im->n_reported++ >= REPORTED)
 		return;
-	im->n_reported++;
 	clear_bar(im);
 	fprintf(stderr, "%s: line %llu: %s%s%s\n", im->path, (unsigned long long)line, pointer, pointer[0] ? " " : "", detail);
 	if (im->n_reported == REPORTED)
