@@ -340,6 +340,16 @@ static void reason_text(struct buf *out, const char *code, struct span topic, do
 	messages_reason(language, code, contribution < 0, topic, out);
 }
 
+static void related_text(struct buf *out, const char *code, struct span topic, double contribution, const void *language)
+{
+	messages_related(language, code, contribution < 0, topic, out);
+}
+
+struct feed_words api_related_words(struct http_exchange *x)
+{
+	return (struct feed_words){.text = related_text, .language = api_language(x), .scratch = &api_worker(x)->scratch};
+}
+
 struct feed_words api_words(struct http_exchange *x)
 {
 	return (struct feed_words){.text = reason_text, .language = api_language(x), .scratch = &api_worker(x)->scratch};

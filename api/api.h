@@ -107,6 +107,7 @@ void api_reply_unknown(struct http_exchange *x, const char *what); /* 404 "no su
 void api_reply_user_outcome(struct http_exchange *x, int outcome);
 /* How reasons are put in words for this request. */
 struct feed_words api_words(struct http_exchange *x);
+struct feed_words api_related_words(struct http_exchange *x); /* of what is related to an article */
 
 /* {"errors":[...]} entries of a rejected element: [{"pointer","detail"}]. */
 void api_put_errors(struct buf *b, const struct field_error *errors, size_t n);
