@@ -175,18 +175,29 @@ json_t *api_body(struct http_exchange *x)
 	return NULL;
 }
 
-bool api_query_text(struct http_exchange *x, struct decode *d, const char *name, size_t max_bytes, struct span *out)
+static bool query_text(struct http_exchange *x, struct decode *d, const char *name, enum decode_text kind,
+                       size_t max_bytes, struct span *out)
 {
 	struct span value;
 	if (!http_query(x, name, &value) || value.len == 0)
 		return false;
-	const char *refusal = decode_check_text(TEXT_NAME, max_bytes, value);
+	const char *refusal = decode_check_text(kind, max_bytes, value);
 	if (refusal) {
 		decode_error(d, name, -1, "%s", refusal);
 		return false;
 	}
 	*out = value;
 	return true;
+}
+
+bool api_query_text(struct http_exchange *x, struct decode *d, const char *name, size_t max_bytes, struct span *out)
+{
+	return query_text(x, d, name, TEXT_NAME, max_bytes, out);
+}
+
+bool api_query_language(struct http_exchange *x, struct decode *d, const char *name, struct span *out)
+{
+	return query_text(x, d, name, TEXT_LANGUAGE, LIMIT_LANGUAGE_BYTES, out);
 }
 
 bool api_query_number(struct http_exchange *x, struct decode *d, const char *name, unsigned min, unsigned max,

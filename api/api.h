@@ -81,6 +81,7 @@ struct span api_media_type(struct http_exchange *x);
 
 /* Query members, refused under "/name". An empty value counts as absent. */
 bool api_query_text(struct http_exchange *x, struct decode *d, const char *name, size_t max_bytes, struct span *out);
+bool api_query_language(struct http_exchange *x, struct decode *d, const char *name, struct span *out);
 bool api_query_number(struct http_exchange *x, struct decode *d, const char *name, unsigned min, unsigned max,
                       unsigned *out);
 bool api_query_flag(struct http_exchange *x, struct decode *d, const char *name, bool *out);

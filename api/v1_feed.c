@@ -18,7 +18,7 @@ void v1_feed_filters(struct http_exchange *x, struct decode *d, struct feed_requ
 	api_query_text(x, d, "section", LIMIT_NAME_BYTES, &out->section);
 	api_query_text(x, d, "topic", LIMIT_TOPIC_BYTES, &out->topic);
 	api_query_text(x, d, "place", LIMIT_NAME_BYTES, &out->place);
-	api_query_text(x, d, "language", LIMIT_LANGUAGE_BYTES, &out->language);
+	api_query_language(x, d, "language", &out->language);
 	api_query_text(x, d, "source", LIMIT_NAME_BYTES, &out->source);
 }
 

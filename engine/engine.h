@@ -169,7 +169,7 @@ struct feed_item {
 	struct span card;  /* the article as JSON */
 	struct span article_id;
 	double score, propensity;
-	int moved_by; /* places up (+) or down (-) that diversity moved it; 0 none */
+	int moved_by; /* how many of higher score, among what was left, diversity let it pass; 0 none */
 	bool pinned;
 	uint32_t story;
 	unsigned story_size;
