@@ -24,6 +24,8 @@
 
 /* One line into a problem, cut to its room. Returns 1, the outcome that a problem explains. */
 int engine_problem_say(struct engine_problem *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What store_open's error means. Returns 1. */
+int engine_cannot_open(struct engine_problem *problem, const char *dir, int error);
 
 /* ---- topics: names and numbers (topics.c) ---- */
 

@@ -22,7 +22,7 @@ struct table {
 struct messages_language {
 	json_t *root;
 	struct span tag, name, lowers, some_topic;
-	struct table reasons, outcomes, words;
+	struct table reasons, related, outcomes, words;
 };
 
 struct messages {
@@ -78,6 +78,8 @@ static int read_language(struct span file, struct messages_language *l)
 		return -EINVAL;
 	r = read_table(json_object_get(l->root, "reasons"), &l->reasons);
 	if (r == 0)
+		r = read_table(json_object_get(l->root, "related"), &l->related);
+	if (r == 0)
 		r = read_table(json_object_get(l->root, "outcomes"), &l->outcomes);
 	return r ? r : read_table(json_object_get(l->root, "words"), &l->words);
 }
@@ -88,6 +90,7 @@ void messages_free(struct messages *m)
 		return;
 	for (size_t i = 0; m->languages && i < m->n; i++) {
 		free(m->languages[i].reasons.sentences);
+		free(m->languages[i].related.sentences);
 		free(m->languages[i].outcomes.sentences);
 		free(m->languages[i].words.sentences);
 		json_decref(m->languages[i].root);
@@ -180,14 +183,29 @@ static void put_filled(struct buf *out, struct span text, struct span placeholde
 	}
 }
 
+static const struct span topic_mark = {"{topic}", 7}, reason_mark = {"{reason}", 8};
+
+static struct span shown_topic(const struct messages_language *l, struct span topic)
+{
+	topic = without_namespace(topic);
+	return topic.len ? topic : l->some_topic;
+}
+
+void messages_related(const struct messages_language *l, const char *code, bool lowers, struct span topic,
+                      struct buf *out)
+{
+	const struct sentence *s = find(&l->related, code);
+	if (s)
+		put_filled(out, s->text, topic_mark, shown_topic(l, topic));
+	else
+		messages_reason(l, code, lowers, topic, out);
+}
+
 void messages_reason(const struct messages_language *l, const char *code, bool lowers, struct span topic,
                      struct buf *out)
 {
-	static const struct span topic_mark = {"{topic}", 7}, reason_mark = {"{reason}", 8};
 	const struct sentence *s = find(&l->reasons, code);
-	topic = without_namespace(topic);
-	if (topic.len == 0)
-		topic = l->some_topic;
+	topic = shown_topic(l, topic);
 	if (!s) {
 		buf_put_cstr(out, code);
 	} else if (!lowers) {

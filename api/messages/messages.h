@@ -3,7 +3,7 @@
  * One JSON file a language stands beside this header and is built into the program; adding one means adding a file and
  * its name to meson.build. A file has "language" (its BCP 47 tag), "name" (of the language, in itself), "reasons" (code
  * -> "raises" and, where a sentence of its own reads better, "lowers"), "lowers" (puts a {reason} that lacks one so),
- * "some_topic" (stands in for a {topic} that isn't known), "outcomes" (why a story is or isn't in a feed), and "words".
+ * "related" (code -> what an article shares with another; the other codes read as above), "some_topic" (stands in for a {topic} that isn't known), "outcomes" (why a story is or isn't in a feed), and "words".
  *
  * Built once, read by any number of threads. Every text is plain UTF-8: escape it for JSON or HTML. */
 #ifndef MYNEWS_API_MESSAGES_MESSAGES_H
@@ -37,6 +37,9 @@ struct span messages_name(const struct messages_language *l);
  * `topic` may carry its namespace, which is left out, or be empty. A code that has no sentence is appended itself. */
 void messages_reason(const struct messages_language *l, const char *code, bool lowers, struct span topic,
                      struct buf *out);
+/* The same where no reader is meant but an article, to which others are related: what they share with it. */
+void messages_related(const struct messages_language *l, const char *code, bool lowers, struct span topic,
+                      struct buf *out);
 /* Appends the sentence of an outcome ("eligible", "not_live", "embargoed", "expired", "read", "muted", "filtered",
  * "excluded"), or the code itself. */
 void messages_outcome(const struct messages_language *l, const char *code, struct buf *out);

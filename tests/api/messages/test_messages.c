@@ -187,6 +187,30 @@ static void test_sentences(void **state)
 	buf_free(&b);
 }
 
+static void test_related(void **state)
+{
+	static const char *const topical[] = {"topic_short", "topic_long", "term_short", "term_long", "section", "source", "place"};
+	struct buf b = {0}, other = {0};
+	for (size_t i = 0; i < N_LANGUAGES; i++) {
+		const struct messages_language *l = messages_at(*state, i);
+		for (size_t k = 0; k < sizeof(topical) / sizeof(topical[0]); k++) {
+			buf_clear(&b);
+			buf_clear(&other);
+			messages_related(l, topical[k], false, SPAN("place:Gauteng"), &b);
+			messages_reason(l, topical[k], false, SPAN("place:Gauteng"), &other);
+			assert_false(span_equal(buf_span(&b), buf_span(&other))); /* that one speaks of a reader */
+			assert_non_null(memmem(b.data, b.len, "Gauteng", 7));
+		}
+		buf_clear(&b);
+		buf_clear(&other);
+		messages_related(l, "fresh", false, (struct span){NULL, 0}, &b);
+		messages_reason(l, "fresh", false, (struct span){NULL, 0}, &other);
+		assert_true(span_equal(buf_span(&b), buf_span(&other)));
+	}
+	buf_free(&b);
+	buf_free(&other);
+}
+
 static void test_words(void **state)
 {
 	struct buf b = {0};
@@ -300,7 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_languages),   cmocka_unit_test(test_files_agree), cmocka_unit_test(test_every_code),
-		cmocka_unit_test(test_sentences),   cmocka_unit_test(test_words),       cmocka_unit_test(test_preferences),
+		cmocka_unit_test(test_sentences),   cmocka_unit_test(test_related), cmocka_unit_test(test_words),       cmocka_unit_test(test_preferences),
 		cmocka_unit_test(test_lookup),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
