@@ -209,7 +209,7 @@ static int load_ring(struct learner *l, struct store_txn *txn)
 	int r = store_count(txn, TABLE_EXAMPLES, &n);
 	if (r == 0)
 		r = store_cursor_new(txn, TABLE_EXAMPLES, &c);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	skip = n > l->n_ring ? n - l->n_ring : 0;
 	for (r = store_first(c, &key, &value); r == 0 && key_to_u64(key) <= l->through; r = store_next(c, &key, &value)) {

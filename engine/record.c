@@ -195,7 +195,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	error = is_counted_type(r.type) ? counted_add(txn, &r, &r.repeat) : 0;
 	if (error == 0)
 		error = append(e, txn, hot, &r, &sequence);
-	if (error < 0)
+	if (error != 0)
 		return error;
 	if (event->id.len) {
 		uint8_t key[20], value[8];
