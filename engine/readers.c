@@ -411,6 +411,7 @@ int readers_refold(struct readers *r, struct store_txn *txn, struct hot *hot)
 	uint8_t key[8];
 	struct span value;
 	struct log_record record;
+	reader->lead.known = false;
 	int error = reader_load_base(txn, reader->user, &reader->profile, &reader->history);
 	for (uint64_t at = reader->chain_head; error == 0 && at;) {
 		error = store_get(txn, TABLE_EVENTS, key_u64(key, at), &value);
