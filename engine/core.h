@@ -84,6 +84,7 @@ struct hot {
 	struct reader *pending;        /* this batch's working copy; writer only from here on */
 	uint64_t key, user;
 	bool dirty, created_in_batch;
+	bool history_changed; /* since its checkpoint; a slate changes the chain's head alone */
 	unsigned dirty_round; /* the checkpoint round it became dirty in */
 	struct hot *newer, *older; /* by use */
 	struct hot *next_pending;
