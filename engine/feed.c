@@ -111,9 +111,14 @@ static int refill(struct page *p)
 	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &request, want, p->pool + n_left, &n, NULL);
 	if (r < 0)
 		return r;
+	r = query_order(p->w, p->arena, &p->query, p->pool + n_left, n);
+	if (r < 0)
+		return r;
 	p->n_pool = n_left + n;
 	p->exhausted = n < want;
-	p->pool_is_new = true;
+	p->pool_is_new = p->refilled = true;
+	if (query_has_stage_two(&p->query))
+		rank_sort(p->pool, p->n_pool); /* each part has its model's scores */
 	memset(p->taken, 0, p->n_pool * sizeof(*p->taken));
 	return 0;
 }
@@ -265,6 +270,25 @@ static int finish(struct page *p, const struct feed_request *q, uint64_t feed, u
 	return FEED_OK;
 }
 
+/* What is shown was measured on an earlier page, or before a refill: once more, among what it might have been, for learning
+ * and for reasons. */
+static int measure_page(struct page *p)
+{
+	size_t n = p->n_shown;
+	if (!query_has_stage_two(&p->query))
+		return 0;
+	struct rank_item *items = arena_alloc(p->arena, (p->n_shown + p->n_pool + 1) * sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	memcpy(items, p->shown, n * sizeof(*items));
+	for (size_t i = 0; i < p->n_pool && n < LIMIT_POOL; i++)
+		if (!p->taken[i])
+			items[n++] = p->pool[i];
+	/* Their stage-one scores of now. */
+	int r = rank_score(p->w->scratch, p->w->engine->catalog, &p->query.rank, items, n, NULL);
+	return r < 0 ? r : query_measure(p->w, p->arena, &p->query, items, n);
+}
+
 static int first_page(struct page *p, const struct feed_request *q, struct feed *out)
 {
 	bool logged;
@@ -273,6 +297,9 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	p->query.rank.created_before_seq = p->sequence + 1;
 	size_t n;
 	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &p->query.rank, LIMIT_POOL, p->pool, &n, NULL);
+	if (r < 0)
+		return r;
+	r = query_order(p->w, p->arena, &p->query, p->pool, n);
 	if (r < 0)
 		return r;
 	p->n_pool = n;
@@ -286,7 +313,11 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	uint64_t feed = feed_number_next(p->w, q->now_ms);
 	if (r == 0)
 		r = slate_keep(p, feed, 0, &logged);
-	return r < 0 ? r : finish(p, q, feed, 0, logged, out);
+	if (r == 0 && p->refilled)
+		r = measure_page(p);
+	if (r == 0 && logged)
+		r = query_wait(p->w, p->arena, &p->query, p->shown, p->n_shown, 1, feed, 0);
+	return r != 0 ? r : finish(p, q, feed, 0, logged, out);
 }
 
 /* The same cursor again: the same slate, less what may not be shown any more. */
@@ -342,15 +373,21 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 			return -EINVAL;
 		r = replay_page(p, &stored);
 		p->exhausted = stored.exhausted;
+		if (r >= 0)
+			r = measure_page(p);
 	} else if (r == 1) {
 		r = fill_page(p);
 		if (r == 0)
 			r = slate_keep(p, feed, page, &logged);
+		if (r == 0)
+			r = measure_page(p);
+		if (r == 0 && logged)
+			r = query_wait(p->w, p->arena, &p->query, p->shown, p->n_shown, (unsigned)p->n_before + 1, feed, page);
 	}
 	return r < 0 ? r : finish(p, q, feed, page, logged, out);
 }
 
-int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_request *q, struct feed *out)
+int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_request *request, struct feed *out)
 {
 	struct page *p = arena_calloc(arena, 1, sizeof(*p));
 	if (!p)
@@ -358,10 +395,10 @@ int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_
 	p->w = w;
 	p->arena = arena;
 	p->pool = w->pool;
-	p->n_wanted = q->limit;
-	p->request_hash = request_hash(q);
-	int r = query_prepare(w, arena, q, &p->query);
+	p->n_wanted = request->limit;
+	p->request_hash = request_hash(request);
+	int r = query_prepare(w, arena, request, &p->query);
 	if (r != 0)
 		return r;
-	return q->cursor.len ? later_page(p, q, out) : first_page(p, q, out);
+	return request->cursor.len ? later_page(p, request, out) : first_page(p, request, out);
 }
