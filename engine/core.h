@@ -14,6 +14,7 @@
 #include "engine/catalog/stories.h"
 #include "engine/engine.h"
 #include "engine/learner.h"
+#include "engine/monitor.h"
 #include "engine/pending.h"
 #include "engine/rank/rank.h"
 #include "engine/store/codec.h"
@@ -203,6 +204,8 @@ struct engine {
 	struct text_df *df;
 	struct learner *learner;
 	struct pending *pending;
+	struct monitor *monitor;
+	_Atomic uint64_t stat_learnt, stat_pending, stat_pending_bytes, stat_pending_dropped, stat_learner_bytes, stat_fallbacks;
 	struct rank_models models;
 	struct profile_config profile_config;
 	uint8_t secret[32]; /* authenticates cursors */
@@ -271,6 +274,19 @@ void caller_op_done(struct write_op *op, int status, void *ctx);
 #define META_PREFIX_USER_TOKEN "tokens/" /* user number, token id -> SHA-256 */
 enum { FORMAT_VERSION = 1 };
 
+/* The largest a store can grow: reserved, not used. Sanitizers leave less room for addresses. */
+static inline size_t engine_map_bytes(void)
+{
+#ifdef MYNEWS_SANITIZED
+	return (size_t)16 << 30;
+#else
+	return (size_t)256 << 30;
+#endif
+}
+
+/* engine.c: [n] models out of their texts. Returns 0, 1 with the problem, negative errno. */
+int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
+                        struct engine_problem *problem) __attribute__((warn_unused_result));
 /* counted.c: a reader counts once for an article and event type. */
 struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article);
 static inline bool is_counted_type(enum event_type type)

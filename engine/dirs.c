@@ -18,12 +18,7 @@ static int fail(struct engine_problem *problem, const char *what, const char *di
 
 static int open_dir(const char *dir, bool read_only, struct store **out, struct engine_problem *problem)
 {
-#ifdef MYNEWS_SANITIZED
-	size_t map_bytes = (size_t)16 << 30;
-#else
-	size_t map_bytes = (size_t)256 << 30;
-#endif
-	struct store_options options = {.map_bytes = map_bytes, .read_only = read_only, .readers_max = 256};
+	struct store_options options = {.map_bytes = engine_map_bytes(), .read_only = read_only, .readers_max = 256};
 	int r = store_open(out, dir, &options);
 	return r < 0 ? fail(problem, "cannot open the store in", dir, r) : 0;
 }
