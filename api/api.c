@@ -334,9 +334,11 @@ void api_reply_user_outcome(struct http_exchange *x, int outcome)
 		api_reply_unknown(x, "reader");
 }
 
-static void reason_text(struct buf *out, const char *code, struct span topic, double contribution, const void *language)
+static void reason_text(struct buf *out, const struct feed_reason *r, struct span topic, const void *language)
 {
-	messages_reason(language, code, contribution < 0, topic, out);
+	const struct messages_cause cause = {
+		.code = r->code, .group = r->group, .topic = topic, .lowers = r->contribution < 0, .stands = r->stands};
+	messages_reason(language, &cause, out);
 }
 
 struct feed_words api_words(struct http_exchange *x)
