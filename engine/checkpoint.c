@@ -150,7 +150,7 @@ static int write_meta(struct engine *e)
 	int r = digest_random(e->secret, sizeof(e->secret));
 	if (r == 0)
 		r = store_write_begin(e->store, &txn);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = store_put(txn, TABLE_META, SPAN(META_KEY_FORMAT), key_u32(format, FORMAT_VERSION));
 	if (r == 0)

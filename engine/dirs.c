@@ -199,7 +199,7 @@ static int check_table(struct checker *k, enum store_table table)
 		r = store_read_renew(k->txn);
 		if (r == 0)
 			r = store_cursor_new(k->txn, table, &c);
-		if (r < 0)
+		if (r != 0)
 			break;
 		r = store_seek(c, from, &key, &value);
 		for (int i = 0; r == 0 && i < RENEW_EVERY; i++) {

@@ -413,7 +413,7 @@ int engine_explain(struct engine_worker *w, struct arena *arena, const struct fe
 		return store_get(w->txn, TABLE_ARTICLE_IDS, article_id, &value);
 	if (r == 0)
 		r = rank_score(w->scratch, w->engine->catalog, &query.rank, &item, 1, &why);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (why == RANK_ELIGIBLE || query_has_stage_two(&query)) /* stage two measures a story against others */
 		r = rank_pool(w->scratch, w->engine->catalog, &query.rank, LIMIT_FEED_DEPTH, w->pool, &n_pool, NULL);
