@@ -140,7 +140,7 @@ static int count_expected(struct engine *e, const struct example *example, uint6
 	unsigned n_clicked = 0;
 	assert(example->n > 0);
 	for (size_t i = 0; i < example->n; i++)
-		n_clicked += (example->slots[i].events & ~(1u << EVENT_IMPRESSION | 1u << EVENT_DISLIKE | 1u << EVENT_HIDE)) != 0;
+		n_clicked += (example->slots[i].events & EXAMPLE_CHOSEN) != 0;
 	int delta = (int)(n_clicked * CATALOG_EXPECTED_ONE / example->n), r = 0;
 	for (size_t i = 0; i < example->n && r == 0; i++)
 		if (!through || sequence > map_get(through, example->slots[i].article))

@@ -21,7 +21,8 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 		return NULL;
 	n = n < EXAMPLE_SLOTS_MAX ? n : EXAMPLE_SLOTS_MAX;
 	s->example = example_new(&s->arena, n, e->n_columns);
-	if (!s->example) {
+	s->times = arena_calloc(&s->arena, n + 1, N_EVENT_TYPES);
+	if (!s->example || !s->times) {
 		pending_slate_free(s);
 		return NULL;
 	}
@@ -43,7 +44,7 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 		memcpy(copy->columns + i * e->n_columns, e->columns + which[i] * e->n_columns, e->n_columns * sizeof(float));
 	}
 	s->due_ms = due_ms;
-	s->bytes = sizeof(*s) + sizeof(*copy) + n * (sizeof(*copy->slots) + e->n_columns * sizeof(float));
+	s->bytes = sizeof(*s) + sizeof(*copy) + n * (sizeof(*copy->slots) + N_EVENT_TYPES + e->n_columns * sizeof(float));
 	return s;
 }
 
@@ -132,7 +133,12 @@ void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint32_t arti
 			if (e->slots[i].article != article)
 				continue;
 			e->user = user;
-			e->slots[i].events = (uint16_t)(undo ? e->slots[i].events & ~(1u << type) : e->slots[i].events | 1u << type);
+			uint8_t *times = &s->times[i * N_EVENT_TYPES + type];
+			if (!undo && *times < UINT8_MAX)
+				++*times;
+			else if (undo && *times > 0)
+				--*times;
+			e->slots[i].events = (uint16_t)(*times ? e->slots[i].events | 1u << type : e->slots[i].events & ~(1u << type));
 			return;
 		}
 	}
@@ -145,12 +151,12 @@ const struct pending_slate *pending_due(const struct pending *p, int64_t now_ms)
 
 size_t pending_counted(const struct example *e, uint16_t *which)
 {
-	const unsigned impression = 1u << EVENT_IMPRESSION, acted = ~(impression | 1u << EVENT_DISLIKE | 1u << EVENT_HIDE);
+	const unsigned impression = 1u << EVENT_IMPRESSION;
 	bool any_shown = false;
 	size_t below_last = 0, n = 0;
 	for (size_t i = 0; i < e->n; i++) {
 		any_shown = any_shown || (e->slots[i].events & impression);
-		if (e->slots[i].events & acted)
+		if (e->slots[i].events & EXAMPLE_CHOSEN)
 			below_last = i + 1;
 	}
 	if (below_last == 0)

@@ -16,7 +16,10 @@ enum {
 	EXAMPLE_SLOTS_MAX = 320, /* of a slate; what stands below is not learnt */
 	EXAMPLE_RECENT = 30,     /* of the reader's last reads */
 	EXAMPLE_WORDS = 8,       /* of an article */
-	EXAMPLE_COLUMNS_MAX = 64
+	EXAMPLE_COLUMNS_MAX = 64,
+	/* Events that say a story was chosen. What an application calls by names of its own, and turning away, do not. */
+	EXAMPLE_CHOSEN = 1u << EVENT_CLICK | 1u << EVENT_READ | 1u << EVENT_FINISH | 1u << EVENT_LIKE | 1u << EVENT_SHARE |
+	                 1u << EVENT_SAVE
 };
 
 struct example_slot {

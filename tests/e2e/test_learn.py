@@ -55,7 +55,8 @@ class Learn(unittest.TestCase):
         self.models = self.folder()
         for model in (shipped("default"), learned(), straight()):
             self.put_model(model)
-        self.servers = []
+        self.client = None
+        self.addCleanup(lambda: self.client and self.client.close())
 
     def folder(self):
         path = tempfile.mkdtemp(prefix="mynews-learn-")
@@ -70,6 +71,8 @@ class Learn(unittest.TestCase):
         os.replace(path + ".new", path)
 
     def serve(self, checkpoint_s=600):
+        if self.client:
+            self.client.close()
         config = os.path.join(self.folder(), "config.json")
         with open(config, "w", encoding="utf-8") as file:
             json.dump({"models_dir": self.models, "checkpoint_interval_ms": checkpoint_s * 1000}, file)
@@ -129,7 +132,7 @@ class Learn(unittest.TestCase):
             events = self.seen(user, self.feed(user, model=model), section, feed_id)
             n_clicks += sum(event["type"] == "click" for event in events)
             self.post(events)
-        self.assertGreater(n_clicks, n_readers // 2)  # or they had nothing to choose
+        self.assertGreater(n_clicks, 0)  # or they had nothing to choose
 
     # ---- what was learnt ----
 
@@ -303,10 +306,10 @@ class Learn(unittest.TestCase):
         # Another reader's slate, once that reader is known.
         self.post([{"user_id": "owner", "article_id": "a2", "type": "click"}])
         self.post(self.seen("thief", self.feed("owner")))
-        # The same event of its own kind, which is no choice.
+        # Events of a name of the application's own are no choice.
         feed = self.feed("custom")
-        self.post([{"user_id": "custom", "article_id": item["article"]["id"], "type": "custom", "custom": "scrolled",
-                    "feed_id": feed["feed_id"], "position": item["position"]} for item in feed["items"]])
+        self.post([{"user_id": "custom", "article_id": item["article"]["id"], "type": "custom:unfolded",
+                    "feed_id": feed["feed_id"], "position": item["position"]} for item in feed["items"][::2]])
         self.advance(DELAY)
         self.advance(DELAY)
         self.assertEqual(self.gap(), 0)
@@ -325,16 +328,16 @@ class Learn(unittest.TestCase):
         self.serve()
         self.put_probes()
         feed = self.feed("twice")
-        top = feed["items"][0]["article"]["id"]
+        opened = next(item["article"]["id"] for item in feed["items"] if item["article"]["section"] == OPENED)
         events = [{"user_id": "twice", "article_id": item["article"]["id"], "type": "impression", "feed_id": feed["feed_id"]}
                   for item in feed["items"]]
-        events += [{"id": f"c{n}", "user_id": "twice", "article_id": top, "type": "click", "feed_id": feed["feed_id"]}
+        events += [{"id": f"c{n}", "user_id": "twice", "article_id": opened, "type": "click", "feed_id": feed["feed_id"]}
                    for n in range(2)]
         self.post(events)
         self.assertEqual(self.client.ask("DELETE", "/v1/events/c1")[0] // 100, 2)
         self.advance(DELAY)
         self.assertEqual(self.learnt_records("twice"), 1)
-        self.assertNotEqual(self.gap(), 0)
+        self.assertGreater(self.gap(), 0)
 
     def test_a_reader_of_whom_nothing_was_known_teaches(self):
         self.serve()
@@ -411,6 +414,8 @@ class Learn(unittest.TestCase):
         self.serve()
         self.put_probes()
         feeds = []
+        # Known from the start: a slate of before is nobody's, and says of nobody what was shown.
+        self.post([{"user_id": user, "article_id": "a2", "type": "click"}])
         for _ in range(3):
             feeds.append(self.feed(user))
             self.post(self.seen(user, feeds[-1]))
