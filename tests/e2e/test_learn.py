@@ -425,7 +425,7 @@ class Learn(unittest.TestCase):
         self.assertEqual(self.learnt_records(user), 3)
         numbers = [int(feed["feed_id"][2:], 16) for feed in feeds]
         kept = self.bytes_of("backup")
-        self.assertIn(user.encode(), kept)
+        self.assertGreater(kept.count(user.encode()), 0)
         for number in numbers[:3]:  # slate, events' records and example
             self.assertGreaterEqual(kept.count(number.to_bytes(8, "little")), 3)
         learnt = self.gap()
@@ -439,7 +439,7 @@ class Learn(unittest.TestCase):
         self.client.close()
         self.assertEqual(self.server.stop(), 0)
         left = self.bytes_of("compact")
-        self.assertNotIn(user.encode(), left)
+        self.assertEqual(left.count(user.encode()), 0)
         for number in numbers:
             self.assertEqual((left.count(number.to_bytes(8, "little")), left.count(number.to_bytes(8, "big"))), (0, 0))
         self.assertEqual(run("check", "--data", self.server.data), (0, "nothing wrong\n", ""))
