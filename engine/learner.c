@@ -293,10 +293,12 @@ int learner_keep(struct learner *l, const struct example *e, uint64_t sequence)
 	if (l->n_ring == 0)
 		return 0;
 	example_encode(&bytes, e);
-	arena_reset(&k->arena);
+	arena_free(&k->arena);
 	k->example = NULL;
 	struct span copy = bytes.failed ? (struct span){NULL, 0} : buf_span(&bytes);
-	int r = copy.data ? example_decode(&k->arena, copy, &k->example) : -ENOMEM;
+	int r = copy.data ? arena_reserve(&k->arena, example_bytes(e->n, e->n_columns)) : -ENOMEM;
+	if (r == 0)
+		r = example_decode(&k->arena, copy, &k->example);
 	buf_free(&bytes);
 	if (r != 0)
 		return r < 0 ? r : -EINVAL;

@@ -20,6 +20,12 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 	if (!s)
 		return NULL;
 	n = n < EXAMPLE_SLOTS_MAX ? n : EXAMPLE_SLOTS_MAX;
+	size_t n_bytes = example_bytes(n, e->n_columns) + (n + 1) * N_EVENT_TYPES + 16;
+	s->bytes = sizeof(*s) + n_bytes;
+	if (arena_reserve(&s->arena, n_bytes) < 0) {
+		pending_slate_free(s);
+		return NULL;
+	}
 	s->example = example_new(&s->arena, n, e->n_columns);
 	s->times = arena_calloc(&s->arena, n + 1, N_EVENT_TYPES);
 	if (!s->example || !s->times) {
@@ -44,7 +50,6 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 		memcpy(copy->columns + i * e->n_columns, e->columns + which[i] * e->n_columns, e->n_columns * sizeof(float));
 	}
 	s->due_ms = due_ms;
-	s->bytes = sizeof(*s) + sizeof(*copy) + n * (sizeof(*copy->slots) + N_EVENT_TYPES + e->n_columns * sizeof(float));
 	return s;
 }
 
@@ -112,7 +117,7 @@ void pending_add_take(struct pending *p, struct pending_slate *s)
 	}
 	s->next = NULL;
 	s->next_of_feed = map_get_ptr(p->by_feed, s->example->feed);
-	if (map_put_ptr(p->by_feed, s->example->feed, s) < 0) {
+	if (s->bytes > p->max_bytes || map_put_ptr(p->by_feed, s->example->feed, s) < 0) {
 		pending_slate_free(s);
 		p->n_dropped++;
 		return;

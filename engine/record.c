@@ -324,8 +324,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 		u->count = (struct count_change){r.article, r.at_ms, counter_of(r.type), -1};
 	if (undone.instead)
 		u->instead = (struct count_change){r.article, instead_ms, counter_of(r.type), 1};
-	else
-		u->note = (struct slate_note){r.feed, r.user, r.article, r.type};
+	u->note = (struct slate_note){r.feed, r.user, r.article, r.type}; /* slates count how often an event came */
 	*u->outcome = UNDO_DONE;
 	return 0;
 }

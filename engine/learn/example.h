@@ -46,6 +46,8 @@ struct example {
 	float *mean, *deviation;    /* [n_columns] within the shortlist */
 };
 
+/* What example_new takes of an arena. */
+size_t example_bytes(size_t n, size_t n_columns);
 /* Room for n slots in the arena, everything 0. NULL when memory is out. */
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns);
 

@@ -93,6 +93,13 @@ static void test_round_trips(void **state)
 		assert_false(b.failed);
 		assert_int_equal(decode(&arena, buf_span(&b), &back), 0);
 		assert_same(e, back);
+		struct arena exact = {0}; /* takes what it says, and no other memory */
+		struct example *other = NULL;
+		assert_int_equal(arena_reserve(&exact, example_bytes(n, n_columns)), 0);
+		assert_int_equal(decode(&exact, buf_span(&b), &other), 0);
+		assert_int_equal(exact.total_bytes, example_bytes(n, n_columns));
+		assert_int_equal(exact.used_bytes, exact.total_bytes);
+		arena_free(&exact);
 		example_encode(&again, back);
 		assert_true(span_equal(buf_span(&b), buf_span(&again)));
 		buf_free(&b);
