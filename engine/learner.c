@@ -379,13 +379,14 @@ void learner_totals(const struct learner *l, struct learner_totals *out)
 			              (l->learning[i]->crosses ? CROSSES * sizeof(struct model_cross) : 0);
 }
 
-/* The ring closes up as if it had never held them, which is how a restart fills it. */
-static void drop_from_ring(struct learner *l, uint64_t user)
+/* Examples of a reader (0: of none) and the one of that sequence. The ring closes up as if it had never held them, which is
+ * how a restart fills it. */
+static void drop_from_ring(struct learner *l, uint64_t user, uint64_t sequence)
 {
 	size_t oldest = l->n_ring ? (l->ring_at + l->n_ring - l->n_kept) % l->n_ring : 0, n_left = 0;
 	for (size_t i = 0; i < l->n_kept; i++) {
 		struct kept *from = &l->ring[(oldest + i) % l->n_ring], *to = &l->ring[(oldest + n_left) % l->n_ring];
-		if (from->example && from->example->user == user) {
+		if (from->example && (from->example->user == user || from->sequence == sequence)) {
 			arena_free(&from->arena);
 			from->example = NULL;
 			continue;
@@ -400,9 +401,15 @@ static void drop_from_ring(struct learner *l, uint64_t user)
 	l->n_kept = n_left;
 }
 
+void learner_drop(struct learner *l, uint64_t sequence)
+{
+	if (sequence)
+		drop_from_ring(l, 0, sequence);
+}
+
 void learner_forget(struct learner *l, uint64_t user)
 {
 	signals_remove(l->signals, signal_key(SIGNAL_TASTE, user, 0));
-	drop_from_ring(l, user);
+	drop_from_ring(l, user, 0);
 	l->dirty = true;
 }

@@ -45,6 +45,8 @@ void learner_saved(struct learner *l, bool committed);
 int learner_load(struct learner *l, struct store_txn *txn) __attribute__((warn_unused_result));
 void learner_totals(const struct learner *l, struct learner_totals *out);
 
+/* Writer: an example is not to be learnt again. */
+void learner_drop(struct learner *l, uint64_t sequence);
 /* Writer: forgets what is kept of one reader: taste, and the slates that would be learnt again. */
 void learner_forget(struct learner *l, uint64_t user);
 

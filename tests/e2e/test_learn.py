@@ -344,6 +344,32 @@ class Learn(unittest.TestCase):
                 self.assertEqual(self.gap() > 0, learnt > 0)
                 self.assertEqual(self.server.stop(), 0)
 
+    def test_a_click_taken_back_when_it_was_learnt(self):
+        """Weights are not unlearnt; the slate is never learnt from again."""
+        for checkpointed in (False, True):
+            with self.subTest(checkpointed=checkpointed):
+                self.serve()
+                self.put_probes()
+                feed = self.feed("sorry")
+                events = [dict(event, id=f"e{number}") for number, event in enumerate(self.seen("sorry", feed))]
+                self.post(events)
+                self.advance(DELAY)
+                learnt = self.gap()
+                self.assertGreater(learnt, 0.01)
+                if checkpointed:
+                    self.advance(600)
+                    self.wait_for_checkpoint()
+                    learnt = self.gap()
+                number = int(feed["feed_id"][2:], 16).to_bytes(8, "little")
+                before = self.bytes_of(self.copy("compact", self.copy("backup"))).count(number)
+                click = next(event for event in events if event["type"] == "click")
+                self.assertEqual(self.client.ask("DELETE", f"/v1/events/{click['id']}")[0] // 100, 2)
+                self.assertEqual(self.gap(), learnt)
+                self.assertEqual(self.bytes_of(self.copy("compact", self.copy("backup"))).count(number), before - 1)  # the example
+                self.restart(crash=True)
+                self.assertEqual(self.gap(), learnt if checkpointed else 0)
+                self.assertEqual(self.server.stop(), 0)
+
     def test_a_reader_of_whom_nothing_was_known_teaches(self):
         self.serve()
         self.put_probes()
@@ -407,11 +433,14 @@ class Learn(unittest.TestCase):
 
     # ---- (e) ----
 
-    def bytes_of(self, *command):
+    def copy(self, command, of=None):
         to = os.path.join(self.folder(), "copy")
-        status, _, error = run(command[0], "--data", self.server.data, "--to", to)
+        status, _, error = run(command, "--data", of or self.server.data, "--to", to)
         self.assertEqual(status, 0, error)
-        with open(os.path.join(to, "data.mdb"), "rb") as file:
+        return to
+
+    def bytes_of(self, folder):
+        with open(os.path.join(folder, "data.mdb"), "rb") as file:
             return file.read()
 
     def test_an_erased_reader_leaves_no_example(self):
@@ -429,7 +458,7 @@ class Learn(unittest.TestCase):
         self.post(self.seen(user, feeds[-1]))  # waits, and is not to be learnt
         self.assertEqual(self.learnt_records(user), 3)
         numbers = [int(feed["feed_id"][2:], 16) for feed in feeds]
-        kept = self.bytes_of("backup")
+        kept = self.bytes_of(self.copy("backup"))
         self.assertGreater(kept.count(user.encode()), 0)
         for number in numbers[:3]:  # slate, events' records and example
             self.assertGreaterEqual(kept.count(number.to_bytes(8, "little")), 3)
@@ -443,7 +472,7 @@ class Learn(unittest.TestCase):
         self.assertEqual(self.client.get(f"/v1/users/{user}/export")[0], 404)
         self.client.close()
         self.assertEqual(self.server.stop(), 0)
-        left = self.bytes_of("compact")
+        left = self.bytes_of(self.copy("compact"))
         self.assertEqual(left.count(user.encode()), 0)
         for number in numbers:
             self.assertEqual((left.count(number.to_bytes(8, "little")), left.count(number.to_bytes(8, "big"))), (0, 0))
