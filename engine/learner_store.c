@@ -218,6 +218,7 @@ static int load_ring(struct learner *l, struct store_txn *txn)
 	struct store_cursor *c;
 	struct span key, value;
 	uint64_t n = 0, skip = 0;
+	uint8_t behind[8];
 	if (l->n_ring == 0)
 		return 0;
 	int r = store_count(txn, TABLE_EXAMPLES, &n);
@@ -225,6 +226,9 @@ static int load_ring(struct learner *l, struct store_txn *txn)
 		r = store_cursor_new(txn, TABLE_EXAMPLES, &c);
 	if (r < 0)
 		return r;
+	/* Those behind are learnt by the replay of the log's tail. */
+	for (r = store_seek(c, key_u64(behind, l->through + 1), &key, &value); r == 0; r = store_next(c, &key, &value))
+		n--;
 	skip = n > l->n_ring ? n - l->n_ring : 0;
 	for (r = store_first(c, &key, &value); r == 0 && key_to_u64(key) <= l->through; r = store_next(c, &key, &value)) {
 		struct arena arena = {0};
