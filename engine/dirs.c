@@ -18,12 +18,7 @@ static int fail(struct engine_problem *problem, const char *what, const char *di
 
 static int open_dir(const char *dir, bool read_only, struct store **out, struct engine_problem *problem)
 {
-#ifdef MYNEWS_SANITIZED
-	size_t map_bytes = (size_t)16 << 30;
-#else
-	size_t map_bytes = (size_t)256 << 30;
-#endif
-	struct store_options options = {.map_bytes = map_bytes, .read_only = read_only, .readers_max = 256};
+	struct store_options options = {.map_bytes = engine_map_bytes(), .read_only = read_only, .readers_max = 256};
 	int r = store_open(out, dir, &options);
 	return r < 0 ? fail(problem, "cannot open the store in", dir, r) : 0;
 }
@@ -32,6 +27,9 @@ static int open_dir(const char *dir, bool read_only, struct store **out, struct 
 
 struct checker {
 	struct store_txn *txn;
+	struct topic_set *topics; /* that were there at the start */
+	enum store_table table;   /* being read */
+	bool topic_missing;       /* the record at hand names one that is not there */
 	void (*report)(void *ctx, const char *finding);
 	void *ctx;
 	uint64_t n_findings;
@@ -64,14 +62,10 @@ static const char *check_article(struct checker *k, struct arena *arena, struct 
 {
 	struct article_record r;
 	struct span number;
-	uint8_t topic[4];
 	if (key.len != 4 || article_record_decode(arena, value, &r))
 		return "damaged record";
 	if (store_get(k->txn, TABLE_ARTICLE_IDS, r.article.id, &number) != 0 || !span_equal(number, key))
 		return "its id does not lead to it";
-	for (size_t i = 0; i < r.n_vector; i++)
-		if (!there(k, TABLE_TOPICS, key_u32(topic, r.vector[i].topic)))
-			return "names a topic that is not there";
 	return NULL;
 }
 
@@ -87,6 +81,15 @@ static const char *check_topic(struct checker *k, struct arena *arena, struct sp
 	return store_get(k->txn, TABLE_TOPIC_IDS, name, &number) == 0 && span_equal(number, key)
 	               ? NULL
 	               : "its name does not lead to it";
+}
+
+static const char *check_topic_id(struct checker *k, struct arena *arena, struct span key, struct span value)
+{
+	struct span record, name, label;
+	if (store_get(k->txn, TABLE_TOPICS, value, &record) != 0)
+		return "its topic is not there";
+	topics_split(record, &name, &label);
+	return span_equal(name, key) ? NULL : "its topic has another name";
 }
 
 static const char *check_user(struct checker *k, struct arena *arena, struct span key, struct span value)
@@ -188,14 +191,17 @@ static const char *check_counted(struct checker *k, struct arena *arena, struct 
 
 static const check_fn checks[N_TABLES] = {
 	[TABLE_ARTICLES] = check_article, [TABLE_BODIES] = NULL, [TABLE_ARTICLE_IDS] = check_article_id,
-	[TABLE_TOPICS] = check_topic, [TABLE_USERS] = check_user, [TABLE_PROFILES] = check_profile,
+	[TABLE_TOPICS] = check_topic, [TABLE_TOPIC_IDS] = check_topic_id, [TABLE_USERS] = check_user,
+	[TABLE_PROFILES] = check_profile,
 	[TABLE_HISTORIES] = check_history, [TABLE_BASES] = check_history, [TABLE_EVENTS] = check_event,
 	[TABLE_EVENT_IDS] = check_event_id, [TABLE_SLATES] = check_slate, [TABLE_EDITIONS] = check_edition,
 	[TABLE_COUNTERS] = check_counter,
 	[TABLE_EXAMPLES] = check_example, [TABLE_COUNTED] = check_counted};
 
-/* Walks a table, renewing the snapshot every RENEW_EVERY records so that a live server can reuse pages. */
-static int check_table(struct checker *k, enum store_table table)
+/* Calls fn for each record of a table, renewing the snapshot every RENEW_EVERY records so that a live server can reuse
+ * pages. fn returns 0 or negative errno, which ends the walk. */
+static int each_record(struct store_txn *txn, enum store_table table,
+                       int (*fn)(void *ctx, struct arena *arena, struct span key, struct span value), void *ctx)
 {
 	uint8_t at[STORE_KEY_MAX + 1];
 	struct span from = {NULL, 0}, key, value;
@@ -203,17 +209,17 @@ static int check_table(struct checker *k, enum store_table table)
 	int r = 0;
 	while (r == 0) {
 		struct store_cursor *c;
-		r = store_read_renew(k->txn);
+		r = store_read_renew(txn);
 		if (r == 0)
-			r = store_cursor_new(k->txn, table, &c);
+			r = store_cursor_new(txn, table, &c);
 		if (r != 0)
 			break;
 		r = store_seek(c, from, &key, &value);
 		for (int i = 0; r == 0 && i < RENEW_EVERY; i++) {
 			arena_reset(&arena);
-			const char *finding = checks[table] ? checks[table](k, &arena, key, value) : NULL;
-			if (finding)
-				find(k, store_table_names[table], key, finding);
+			r = fn(ctx, &arena, key, value);
+			if (r < 0)
+				break;
 			/* The first key that could follow: this one and a zero byte. */
 			memcpy(at, key.data, key.len);
 			at[key.len] = 0;
@@ -226,6 +232,45 @@ static int check_table(struct checker *k, enum store_table table)
 	return r < 0 ? r : 0;
 }
 
+static int note_topic(void *ctx, struct arena *arena, struct span key, struct span value)
+{
+	struct checker *k = ctx;
+	return topic_set_add(k->topics, key_to_u32(key));
+}
+
+/* Made since the check began, it is in the store only. */
+static void check_named(void *ctx, uint32_t topic)
+{
+	struct checker *k = ctx;
+	uint8_t key[4];
+	if (!topic_set_has(k->topics, topic) && !there(k, TABLE_TOPICS, key_u32(key, topic)))
+		k->topic_missing = true;
+}
+
+static int check_record(void *ctx, struct arena *arena, struct span key, struct span value)
+{
+	struct checker *k = ctx;
+	const char *finding = checks[k->table] ? checks[k->table](k, arena, key, value) : NULL;
+	k->topic_missing = false;
+	if (!finding && topics_in_record(arena, k->table, key, value, check_named, k))
+		finding = "damaged record";
+	if (!finding && k->topic_missing)
+		finding = "names a topic that is not there";
+	if (finding)
+		find(k, store_table_names[k->table], key, finding);
+	return 0;
+}
+
+static int check_tables(struct checker *k)
+{
+	int r = each_record(k->txn, TABLE_TOPICS, note_topic, k);
+	for (int table = 0; r == 0 && table < N_TABLES; table++) {
+		k->table = (enum store_table)table;
+		r = each_record(k->txn, k->table, check_record, k);
+	}
+	return r;
+}
+
 int engine_check_dir(const char *dir, void (*report)(void *ctx, const char *finding), void *ctx,
                      struct engine_problem *problem)
 {
@@ -235,15 +280,18 @@ int engine_check_dir(const char *dir, void (*report)(void *ctx, const char *find
 	int r = open_dir(dir, true, &store, problem);
 	if (r != 0)
 		return r;
-	r = store_read_new(store, &k.txn);
+	r = topic_set_new(&k.topics);
+	if (r == 0)
+		r = store_read_new(store, &k.txn);
 	if (r == 0)
 		r = store_read_renew(k.txn);
 	if (r == 0 && store_get(k.txn, TABLE_META, SPAN(META_KEY_FORMAT), &format) != 0)
 		find(&k, "meta", SPAN(META_KEY_FORMAT), "the format version is not there");
-	for (int table = 0; r == 0 && table < N_TABLES; table++)
-		r = check_table(&k, (enum store_table)table);
+	if (r == 0)
+		r = check_tables(&k);
 	if (k.txn)
 		store_read_free(k.txn);
+	topic_set_free(k.topics);
 	store_close(store);
 	if (r < 0)
 		return fail(problem, "cannot read", dir, r);
@@ -286,47 +334,115 @@ int engine_backup_dir(const char *dir, const char *to, struct engine_problem *pr
 	return r < 0 ? fail(problem, "cannot write the copy to", to, r) : 0;
 }
 
-/* Record by record into a new store: no page of the old file is carried over. */
-static int copy_records(struct store *from, struct store *to)
+/* Which topics a compacted copy keeps. A record that can't be read may name any: then all are kept. */
+struct keep {
+	struct topic_set *named;
+	uint32_t given[N_TOPIC_NAMESPACES]; /* the highest numbers, of topics that are left out too */
+	enum store_table table; /* being read */
+	bool all;
+	int error;
+};
+
+static void keep_topic(void *ctx, uint32_t topic)
 {
-	enum { PER_TXN = 5000 };
-	struct store_txn *in, *out = NULL;
+	struct keep *keep = ctx;
+	if (keep->error == 0)
+		keep->error = topic_set_add(keep->named, topic);
+}
+
+static int keep_named(void *ctx, struct arena *arena, struct span key, struct span value)
+{
+	struct keep *keep = ctx;
+	if (keep->table == TABLE_TOPICS) {
+		uint32_t ns = key_to_u32(key) >> TOPIC_NAMESPACE_SHIFT, n = key_to_u32(key) & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
+		if (ns < N_TOPIC_NAMESPACES && n < TOPICS_MAX && n > keep->given[ns])
+			keep->given[ns] = n;
+	}
+	keep->all |= topics_in_record(arena, keep->table, key, value, keep_topic, keep) != 0;
+	return keep->error;
+}
+
+static bool is_kept(const struct keep *keep, enum store_table table, struct span key, struct span value)
+{
+	if (!keep || keep->all || (table != TABLE_TOPICS && table != TABLE_TOPIC_IDS))
+		return true;
+	return topic_set_has(keep->named, key_to_u32(table == TABLE_TOPICS ? key : value));
+}
+
+enum { PER_TXN = 5000 };
+
+/* One table's records, behind the last of the copy's; *out is the copy's transaction, NULL between two. */
+static int copy_table(struct store_txn *in, struct store *to, enum store_table table, const struct keep *keep,
+                      struct store_txn **out)
+{
 	struct store_cursor *c;
 	struct span key, value;
+	int n = 0, r = store_cursor_new(in, table, &c);
+	if (r < 0)
+		return r;
+	for (r = store_first(c, &key, &value); r == 0; r = store_next(c, &key, &value)) {
+		if (!is_kept(keep, table, key, value))
+			continue;
+		if (!*out)
+			r = store_write_begin(to, out);
+		if (r == 0)
+			r = store_append(*out, table, key, value);
+		if (r == 0 && ++n % PER_TXN == 0) {
+			r = store_write_commit(*out);
+			*out = NULL;
+		}
+		if (r < 0)
+			break;
+	}
+	store_cursor_free(c);
+	return r < 0 ? r : 0;
+}
+
+static int find_named(struct store_txn *in, struct keep *keep)
+{
+	int r = topic_set_new(&keep->named);
+	if (r == 0)
+		r = store_read_renew(in);
+	if (r == 0)
+		r = topics_given_read(in, keep->given);
+	for (int table = 0; r == 0 && table < N_TABLES; table++) {
+		keep->table = (enum store_table)table;
+		r = each_record(in, keep->table, keep_named, keep);
+	}
+	return r;
+}
+
+/* Record by record into a new store: no page of the old file is carried over; without topics that nothing names, if
+ * asked. */
+static int copy_records(struct store *from, struct store *to, bool drop_topics)
+{
+	struct store_txn *in, *out = NULL;
+	struct keep keep = {0};
 	int r = store_read_new(from, &in);
 	if (r < 0)
 		return r;
-	r = store_read_renew(in);
-	for (int table = 0; r >= 0 && table < N_TABLES; table++) {
-		int n = 0;
-		r = store_cursor_new(in, (enum store_table)table, &c);
-		if (r < 0)
-			break;
-		for (r = store_first(c, &key, &value); r == 0; r = store_next(c, &key, &value)) {
-			if (!out)
-				r = store_write_begin(to, &out);
-			if (r == 0)
-				r = store_append(out, (enum store_table)table, key, value);
-			if (r == 0 && ++n % PER_TXN == 0) {
-				r = store_write_commit(out);
-				out = NULL;
-			}
-			if (r < 0)
-				break;
-		}
-		store_cursor_free(c);
-	}
-	if (r >= 0 && out) {
+	if (drop_topics)
+		r = find_named(in, &keep);
+	if (r == 0)
+		r = store_read_renew(in);
+	for (int table = 0; r == 0 && table < N_TABLES; table++)
+		r = copy_table(in, to, (enum store_table)table, drop_topics ? &keep : NULL, &out);
+	if (r == 0 && drop_topics && !out)
+		r = store_write_begin(to, &out);
+	if (r == 0 && drop_topics)
+		r = topics_given_write(out, keep.given);
+	if (r == 0 && out) {
 		r = store_write_commit(out);
 		out = NULL;
 	}
 	if (out)
 		store_write_abort(out);
 	store_read_free(in);
-	return r < 0 ? r : 0;
+	topic_set_free(keep.named);
+	return r;
 }
 
-static int copy_store(const char *from, const char *to, struct engine_problem *problem)
+static int copy_store(const char *from, const char *to, bool drop_topics, struct engine_problem *problem)
 {
 	struct store *source, *target;
 	int r = open_dir(from, true, &source, problem);
@@ -337,7 +453,7 @@ static int copy_store(const char *from, const char *to, struct engine_problem *p
 	if (r == 0)
 		r = open_dir(to, false, &target, problem);
 	if (r == 0) {
-		r = copy_records(source, target);
+		r = copy_records(source, target, drop_topics);
 		store_close(target);
 		if (r < 0)
 			r = fail(problem, "cannot write the copy to", to, r);
@@ -354,7 +470,7 @@ int engine_compact_dir(const char *dir, const char *to, struct engine_problem *p
 	r = store_lock(dir, false, &fd);
 	if (r != 0)
 		return fail(problem, "cannot lock", dir, r);
-	r = copy_store(dir, to, problem);
+	r = copy_store(dir, to, true, problem);
 	close(fd);
 	return r;
 }
@@ -367,7 +483,7 @@ int engine_restore_dir(const char *from, const char *dir, struct engine_problem 
 	r = store_lock(dir, true, &fd);
 	if (r != 0)
 		return fail(problem, "cannot lock", dir, r);
-	r = copy_store(from, dir, problem);
+	r = copy_store(from, dir, false, problem);
 	close(fd);
 	return r;
 }

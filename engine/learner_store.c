@@ -126,6 +126,9 @@ int learner_save(struct learner *l, struct store_txn *txn)
 void learner_saved(struct learner *l, bool committed)
 {
 	signals_taken_kept(l->signals, committed);
+	for (int i = 0; committed && l->saving && i < CATALOG_MODELS; i++)
+		if (l->learning[i] && learner_is_well(l->learning[i]))
+			learner_mark_good(l->learning[i]);
 	for (int i = 0; i < CATALOG_MODELS; i++)
 		for (size_t page = 0; l->learning[i] && page < N_CROSS_PAGES; page++)
 			if (l->learning[i]->cross_pages[page] == PAGE_TAKEN)
@@ -267,8 +270,10 @@ int learner_load(struct learner *l, struct store_txn *txn)
 		r = m ? load_model(m, txn) : 1;
 		if (r == 0)
 			r = load_crosses(m, txn);
-		if (m)
+		if (m) {
 			m->changed = true;
+			learner_mark_good(m);
+		}
 		begun_anew = begun_anew || (m && r == 1);
 	}
 	l->dirty = begun_anew;
