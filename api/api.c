@@ -346,14 +346,22 @@ void api_reply_user_outcome(struct http_exchange *x, int outcome)
 		api_reply_unknown(x, "reader");
 }
 
-static void reason_text(struct buf *out, const char *code, struct span topic, double contribution, const void *language)
+static struct messages_cause cause_of(const struct feed_reason *r, struct span topic)
 {
-	messages_reason(language, code, contribution < 0, topic, out);
+	return (struct messages_cause){
+		.code = r->code, .group = r->group, .topic = topic, .lowers = r->contribution < 0, .stands = r->stands};
 }
 
-static void related_text(struct buf *out, const char *code, struct span topic, double contribution, const void *language)
+static void reason_text(struct buf *out, const struct feed_reason *r, struct span topic, const void *language)
 {
-	messages_related(language, code, contribution < 0, topic, out);
+	const struct messages_cause cause = cause_of(r, topic);
+	messages_reason(language, &cause, out);
+}
+
+static void related_text(struct buf *out, const struct feed_reason *r, struct span topic, const void *language)
+{
+	const struct messages_cause cause = cause_of(r, topic);
+	messages_related(language, &cause, out);
 }
 
 struct feed_words api_related_words(struct http_exchange *x)

@@ -350,6 +350,10 @@ int learning_close_due(struct engine *e, int64_t now_ms, engine_done_fn done, vo
 	__attribute__((warn_unused_result));
 int learning_fold(struct engine *e, const struct example *example, uint64_t sequence, const struct map *through)
 	__attribute__((warn_unused_result));
+/* An event of a chain is undone. What it taught is not unlearnt, but the example that holds it leaves the store: *dropped is
+ * its sequence, for learner_drop once that is durable, 0 when there is none. */
+int learning_drop(struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t sequence,
+                  uint64_t chain_head, uint64_t *dropped) __attribute__((warn_unused_result));
 /* recover.c */
 int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *problem) __attribute__((warn_unused_result));
 int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));

@@ -159,6 +159,7 @@ struct feed_request {
 struct feed_reason {
 	const char *code;   /* a feature's or column's name, or "pin" */
 	const char *group;  /* what a reader is told of the code, where several codes share a sentence; else NULL */
+	int stands;         /* what the code measures, against the others of the list: 1 above, -1 below; 0 no such thing */
 	struct span topic;  /* namespaced; empty when it has none */
 	struct span label;  /* the topic as it is written, without namespace */
 	double contribution;

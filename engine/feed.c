@@ -194,11 +194,14 @@ static int place_pins(struct page *p)
 			return r;
 		if (why != RANK_ELIGIBLE)
 			continue;
-		p->pins[p->n_pins] = item;
-		p->pin_positions[p->n_pins++] = pin->position;
-		for (size_t j = 0; j < p->n_pool; j++)
+		for (size_t j = 0; j < p->n_pool; j++) {
+			if (p->pool[j].article == item.article)
+				item.score = p->pool[j].score; /* the model's, where that has more than one stage */
 			if (p->pool[j].story == item.story)
 				p->taken[j] = true;
+		}
+		p->pins[p->n_pins] = item;
+		p->pin_positions[p->n_pins++] = pin->position;
 	}
 	return 0;
 }

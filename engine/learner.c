@@ -101,6 +101,7 @@ static int learning_new(struct learning **out, const struct model *model)
 		return -ENOMEM;
 	}
 	model_params_init(model, SEED, m->params, m->squares);
+	memset(m->cross_pages, PAGE_CHANGED, sizeof(m->cross_pages)); /* what the store may hold is another's of this name */
 	learner_mark_good(m);
 	m->changed = true;
 	*out = m;
@@ -167,6 +168,7 @@ int learner_set_models(struct learner *l, const struct model *const *models, siz
 			next[k]->changed = true;
 		}
 	}
+	l->dirty = true;
 	return learner_publish(l);
 }
 
@@ -186,9 +188,7 @@ static float label_of(const struct model_learn *learn, uint16_t events)
 
 static bool clicked(const struct example_slot *s)
 {
-	const unsigned chosen = 1u << EVENT_CLICK | 1u << EVENT_READ | 1u << EVENT_FINISH | 1u << EVENT_LIKE |
-	                        1u << EVENT_SHARE | 1u << EVENT_SAVE;
-	return s->events & chosen;
+	return s->events & EXAMPLE_CHOSEN;
 }
 
 static void add(struct learner *l, enum signal_kind kind, uint64_t a, uint64_t b, uint32_t minute, float x, float y,
@@ -306,10 +306,12 @@ int learner_keep(struct learner *l, const struct example *e, uint64_t sequence)
 	if (l->n_ring == 0)
 		return 0;
 	example_encode(&bytes, e);
-	arena_reset(&k->arena);
+	arena_free(&k->arena);
 	k->example = NULL;
 	struct span copy = bytes.failed ? (struct span){NULL, 0} : buf_span(&bytes);
-	int r = copy.data ? example_decode(&k->arena, copy, &k->example) : -ENOMEM;
+	int r = copy.data ? arena_reserve(&k->arena, example_bytes(e->n, e->n_columns)) : -ENOMEM;
+	if (r == 0)
+		r = example_decode(&k->arena, copy, &k->example);
 	buf_free(&bytes);
 	if (r != 0)
 		return r < 0 ? r : -EINVAL;
@@ -349,6 +351,7 @@ int learner_fold(struct learner *l, const struct example *e, uint64_t sequence)
 		}
 	l->through = sequence;
 	l->n_learnt++;
+	l->dirty = true;
 	return learner_keep(l, e, sequence);
 }
 
@@ -422,7 +425,37 @@ void learner_totals(const struct learner *l, struct learner_totals *out)
 			              (l->learning[i]->crosses ? CROSSES * sizeof(struct model_cross) : 0);
 }
 
+/* Examples of a reader (0: of none) and the one of that sequence. The ring closes up as if it had never held them, which is
+ * how a restart fills it. */
+static void drop_from_ring(struct learner *l, uint64_t user, uint64_t sequence)
+{
+	size_t oldest = l->n_ring ? (l->ring_at + l->n_ring - l->n_kept) % l->n_ring : 0, n_left = 0;
+	for (size_t i = 0; i < l->n_kept; i++) {
+		struct kept *from = &l->ring[(oldest + i) % l->n_ring], *to = &l->ring[(oldest + n_left) % l->n_ring];
+		if (from->example && (from->example->user == user || from->sequence == sequence)) {
+			arena_free(&from->arena);
+			from->example = NULL;
+			continue;
+		}
+		struct kept moved = *from;
+		*from = *to;
+		*to = moved;
+		n_left++;
+	}
+	if (l->n_ring)
+		l->ring_at = (oldest + n_left) % l->n_ring;
+	l->n_kept = n_left;
+}
+
+void learner_drop(struct learner *l, uint64_t sequence)
+{
+	if (sequence)
+		drop_from_ring(l, 0, sequence);
+}
+
 void learner_forget(struct learner *l, uint64_t user)
 {
 	signals_remove(l->signals, signal_key(SIGNAL_TASTE, user, 0));
+	drop_from_ring(l, user, 0);
+	l->dirty = true;
 }

@@ -22,8 +22,8 @@ struct learner_totals {
 int learner_new(struct learner **out, struct epoch *e) __attribute__((warn_unused_result));
 void learner_free(struct learner *l); /* NULL is safe */
 
-/* Writer: the models that learn from now on, by slot of rank_models; a model whose name and shape are as before keeps what
- * it has learnt. Returns 0 or -ENOMEM (nothing changed). */
+/* Writer: the models that learn from now on, by slot of rank_models; a model whose name, version and shape are as before
+ * keeps what it has learnt. Returns 0 or -ENOMEM (nothing changed). */
 int learner_set_models(struct learner *l, const struct model *const *models, size_t n)
 	__attribute__((warn_unused_result));
 
@@ -38,7 +38,8 @@ int learner_publish(struct learner *l) __attribute__((warn_unused_result));
 const struct signals *learner_signals(const struct learner *l);
 const struct rank_learned *learner_learned(const struct learner *l, unsigned model_slot); /* NULL: does not learn */
 
-/* Checkpoints, in one transaction: all that changed. learner_saved tells whether that was committed. */
+/* Checkpoints, in one transaction: all that changed, if anything did. learner_saved tells whether that was committed. */
+bool learner_changed(const struct learner *l);
 int learner_save(struct learner *l, struct store_txn *txn) __attribute__((warn_unused_result));
 void learner_saved(struct learner *l, bool committed);
 /* Reads what was saved, for the models that are set; what does not fit them begins anew. Returns 0, negative errno;
@@ -46,7 +47,9 @@ void learner_saved(struct learner *l, bool committed);
 int learner_load(struct learner *l, struct store_txn *txn) __attribute__((warn_unused_result));
 void learner_totals(const struct learner *l, struct learner_totals *out);
 
-/* Forgets what is kept of one reader by name. */
+/* Writer: an example is not to be learnt again. */
+void learner_drop(struct learner *l, uint64_t sequence);
+/* Writer: forgets what is kept of one reader: taste, and the slates that would be learnt again. */
 void learner_forget(struct learner *l, uint64_t user);
 
 #endif

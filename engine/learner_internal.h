@@ -42,7 +42,7 @@ struct learner {
 	_Atomic uint64_t changes; /* odd from the first fold to the publishing of what it taught */
 	struct signals *signals;
 	uint64_t through, n_learnt, n_fallbacks;
-	uint64_t saved_through, saving_through; /* of checkpoints */
+	bool dirty, saving; /* something changed since the last checkpoint; one is under way */
 	struct learning *_Atomic learning[CATALOG_MODELS]; /* NULL: does not learn */
 	struct kept *ring; /* [n_ring], the next to be replaced at ring_at */
 	size_t n_ring, ring_at, n_kept;

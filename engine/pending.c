@@ -22,8 +22,15 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 	if (!s)
 		return NULL;
 	n = n < EXAMPLE_SLOTS_MAX ? n : EXAMPLE_SLOTS_MAX;
+	size_t n_bytes = example_bytes(n, e->n_columns) + (n + 1) * N_EVENT_TYPES + 16;
+	s->bytes = sizeof(*s) + n_bytes;
+	if (arena_reserve(&s->arena, n_bytes) < 0) {
+		pending_slate_free(s);
+		return NULL;
+	}
 	s->example = example_new(&s->arena, n, e->n_columns);
-	if (!s->example) {
+	s->times = arena_calloc(&s->arena, n + 1, N_EVENT_TYPES);
+	if (!s->example || !s->times) {
 		pending_slate_free(s);
 		return NULL;
 	}
@@ -45,7 +52,6 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 		memcpy(copy->columns + i * e->n_columns, e->columns + which[i] * e->n_columns, e->n_columns * sizeof(float));
 	}
 	s->due_ms = due_ms;
-	s->bytes = sizeof(*s) + sizeof(*copy) + n * (sizeof(*copy->slots) + e->n_columns * sizeof(float));
 	return s;
 }
 
@@ -115,7 +121,7 @@ void pending_add_take(struct pending *p, struct pending_slate *s)
 	}
 	s->next = NULL;
 	s->next_of_feed = map_get_ptr(p->by_feed, s->example->feed);
-	if (map_put_ptr(p->by_feed, s->example->feed, s) < 0) {
+	if (s->bytes > p->max_bytes || map_put_ptr(p->by_feed, s->example->feed, s) < 0) {
 		pending_slate_free(s);
 		p->n_dropped++;
 		return;
@@ -136,7 +142,12 @@ void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint32_t arti
 			if (e->slots[i].article != article)
 				continue;
 			e->user = user;
-			e->slots[i].events = (uint16_t)(undo ? e->slots[i].events & ~(1u << type) : e->slots[i].events | 1u << type);
+			uint8_t *times = &s->times[i * N_EVENT_TYPES + type];
+			if (!undo && *times < UINT8_MAX)
+				++*times;
+			else if (undo && *times > 0)
+				--*times;
+			e->slots[i].events = (uint16_t)(*times ? e->slots[i].events | 1u << type : e->slots[i].events & ~(1u << type));
 			return;
 		}
 	}
@@ -167,12 +178,12 @@ float pending_weight(struct pending *p, uint64_t user, int64_t now_ms)
 
 size_t pending_counted(const struct example *e, uint16_t *which)
 {
-	const unsigned impression = 1u << EVENT_IMPRESSION, acted = ~(impression | 1u << EVENT_DISLIKE | 1u << EVENT_HIDE);
+	const unsigned impression = 1u << EVENT_IMPRESSION;
 	bool any_shown = false;
 	size_t below_last = 0, n = 0;
 	for (size_t i = 0; i < e->n; i++) {
 		any_shown = any_shown || (e->slots[i].events & impression);
-		if (e->slots[i].events & acted)
+		if (e->slots[i].events & EXAMPLE_CHOSEN)
 			below_last = i + 1;
 	}
 	if (below_last == 0)

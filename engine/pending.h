@@ -15,6 +15,7 @@ struct pending_slate {
 	struct pending_slate *next, *next_of_feed;
 	struct arena arena;
 	struct example *example;
+	uint8_t *times; /* [n][N_EVENT_TYPES] how often each slot's events came, less those taken back */
 	int64_t due_ms;
 	size_t bytes;
 	bool watched;

@@ -8,6 +8,17 @@
 
 enum { EXAMPLE_VERSION = 1 };
 
+static size_t rounded(size_t n_bytes)
+{
+	return (n_bytes + 15) & ~(size_t)15;
+}
+
+size_t example_bytes(size_t n, size_t n_columns)
+{
+	return rounded(sizeof(struct example)) + rounded((n + 1) * sizeof(struct example_slot)) +
+	       rounded(((n + 2) * n_columns + 1) * sizeof(float));
+}
+
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns)
 {
 	struct example *e = arena_calloc(arena, 1, sizeof(*e));

@@ -17,7 +17,10 @@ enum {
 	EXAMPLE_RECENT = 30,     /* of the reader's last reads */
 	EXAMPLE_WORDS = 8,       /* of an article */
 	EXAMPLE_COLUMNS_MAX = 64,
-	EXAMPLE_MODEL_BYTES = 64
+	EXAMPLE_MODEL_BYTES = 64,
+	/* Events that say a story was chosen. What an application calls by names of its own, and turning away, do not. */
+	EXAMPLE_CHOSEN = 1u << EVENT_CLICK | 1u << EVENT_READ | 1u << EVENT_FINISH | 1u << EVENT_LIKE | 1u << EVENT_SHARE |
+	                 1u << EVENT_SAVE
 };
 /* Of a model's numbers: the score cannot be had again from the columns (measured later than scored, or while learning). */
 #define EXAMPLE_NO_STEP UINT64_MAX
@@ -50,6 +53,8 @@ struct example {
 	float *mean, *deviation;    /* [n_columns] within the shortlist */
 };
 
+/* What example_new takes of an arena. */
+size_t example_bytes(size_t n, size_t n_columns);
 /* Room for n slots in the arena, everything 0. NULL when memory is out. */
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns);
 

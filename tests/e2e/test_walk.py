@@ -1,4 +1,5 @@
 """The main job end to end: stories in, clicks in, a changed feed out, durable."""
+import hashlib
 import json
 import os
 import sys
@@ -102,6 +103,7 @@ class Walk(unittest.TestCase):
         for n in range(10):
             self.client.post("/v1/events", {"id": f"x{n}", "user_id": user, "article_id": f"a{n}", "type": "click"})
             self.feed_ids(user, "limit=3")
+        tokens = [self.client.post(f"/v1/users/{user}/tokens", {"scope": "feed"})[1]["token"] for _ in range(16)]
         self.assertEqual(self.client.get(f"/v1/users/{user}/export")[0], 200)
         self.assertEqual(self.client.ask("DELETE", f"/v1/users/{user}")[0] // 100, 2)
         self.assertEqual(self.client.get(f"/v1/users/{user}/export")[0], 404)
@@ -113,7 +115,10 @@ class Walk(unittest.TestCase):
         status, _, error = run("compact", "--data", self.server.data, "--to", copy)
         self.assertEqual(status, 0, error)
         with open(os.path.join(copy, "data.mdb"), "rb") as file:
-            self.assertNotIn(user.encode(), file.read())
+            left = file.read()
+        self.assertEqual(left.count(user.encode()), 0)
+        for token in tokens:
+            self.assertEqual(left.count(hashlib.sha256(token.encode()).digest()), 0)
         self.server.start()
 
     def test_a_compacted_copy_forgets_what_nothing_names(self):
