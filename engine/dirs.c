@@ -28,10 +28,10 @@ static int open_dir(const char *dir, bool read_only, struct store **out, struct 
 	return r < 0 ? engine_cannot_open(problem, dir, r) : 0;
 }
 
-static bool is_after(struct span key, struct span other)
+static bool is_after(struct span a, struct span b)
 {
-	int order = memcmp(key.data, other.data, key.len < other.len ? key.len : other.len);
-	return order > 0 || (order == 0 && key.len > other.len);
+	int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+	return order > 0 || (order == 0 && a.len > b.len);
 }
 
 /* Calls fn for each record of a table in order, renewing the snapshot every RENEW_EVERY records so that a live server can
