@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "api/models_dir.h"
 #include "api/formats/article_json.h"
 #include "engine/engine.h"
 
@@ -81,9 +82,32 @@ static void print_finding(void *ctx, const char *finding)
 	printf("%s\n", finding);
 }
 
+/* Scores that were served against the same learnt and scored again; more than this apart is a finding. */
+#define SCORE_TOLERANCE 1e-6
+
+static int check_scores(const char *dir, const char *models_dir)
+{
+	struct replay_scores found;
+	struct engine_problem problem;
+	const struct engine_model_text *models;
+	struct arena arena = {0};
+	size_t n;
+	int r = models_dir_load(&arena, models_dir ? models_dir : "", "", &models, &n, &problem);
+	if (r == 0)
+		r = engine_replay_scores(dir, models, n, &found, &problem);
+	arena_free(&arena);
+	if (r != 0)
+		return report("check", r, &problem);
+	printf("%llu scores of %llu slates computed again, %llu slates left out; the largest difference is %.3g\n",
+	       (unsigned long long)found.n_scores, (unsigned long long)found.n_slates, (unsigned long long)found.n_left_out,
+	       found.largest);
+	return found.largest <= SCORE_TOLERANCE ? EXIT_FINE : EXIT_FAILED;
+}
+
 int cmd_check(int argc, char **argv)
 {
-	struct option_value o[] = {{.name = "--data"}, {0}};
+	enum { DATA, SCORES, MODELS };
+	struct option_value o[] = {{.name = "--data"}, {.name = "--scores", .is_flag = true}, {.name = "--models"}, {0}};
 	struct engine_problem problem;
 	unsigned n_findings = 0;
 	int r = options_parse("check", argc, argv, o);
@@ -98,7 +122,9 @@ int cmd_check(int argc, char **argv)
 	r = report("check", engine_check_dir(o[0].value, print_finding, &n_findings, &problem), &problem);
 	if (r == EXIT_FINE)
 		printf(n_findings ? "%u findings\n" : "nothing wrong\n", n_findings);
-	return r == EXIT_FINE && n_findings ? EXIT_FAILED : r;
+	if (r == EXIT_FINE && n_findings)
+		r = EXIT_FAILED;
+	return r == EXIT_FINE && o[SCORES].value ? check_scores(o[DATA].value, o[MODELS].value) : r;
 }
 
 /* ---- export ---- */

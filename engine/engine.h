@@ -363,6 +363,16 @@ int engine_story_get(struct engine_worker *w, struct arena *arena, uint32_t stor
 
 /* ---- operations --------------------------------------------------------------------------------------------- */
 
+/* How live slates went that a model ordered, over about the last thousand of them; NaN where nothing is known yet. */
+enum { ENGINE_MODELS = 8 };
+struct engine_model_stats {
+	char name[65];
+	uint64_t n_slates, n_scored; /* closed; with something chosen and something not */
+	double auc;                  /* of its scores against what was chosen */
+	double click_through;        /* chosen of what was shown */
+	double calibration;          /* how often its first should have been chosen by softmax, over how often it was */
+};
+
 struct engine_stats {
 	uint64_t sequence, n_articles_live, n_stories_live, n_segments, n_users, n_readers_cached, n_readers_dirty, n_topics;
 	uint64_t catalog_bytes, readers_bytes, topics_bytes, stories_bytes;
@@ -371,8 +381,22 @@ struct engine_stats {
 	uint64_t checkpoint_sequence, n_slates_dropped, n_feeds, n_commit_failures;
 	int last_commit_error; /* negative errno; 0 none yet */
 	bool store_nearly_full;
+	uint64_t n_learnt, n_pending_slates, pending_bytes, n_pending_dropped, learner_bytes, n_learner_fallbacks;
+	struct engine_model_stats models[ENGINE_MODELS]; /* [n_models] that slates were ordered by */
+	size_t n_models;
 };
 void engine_stats(struct engine *e, struct engine_stats *out);
+
+struct replay_scores {
+	uint64_t n_slates, n_scores; /* computed again */
+	uint64_t n_left_out;         /* slates of other models, or scored while something was learnt or on later pages */
+	double largest;              /* difference between a score served and computed again */
+};
+/* Learns again all that the directory's examples teach, from the first, and compares each score that was served with what
+ * the model gave at that step. Right as long as the log goes back to where learning began. Returns 0, 1 with the problem,
+ * negative errno. */
+int engine_replay_scores(const char *dir, const struct engine_model_text *models, size_t n_models,
+                         struct replay_scores *out, struct engine_problem *problem) __attribute__((warn_unused_result));
 
 /* Whole-directory work without a running engine of this process (see each for what may run beside it). Each returns 0, 1
  * with a problem, or negative errno. */
@@ -384,7 +408,8 @@ int engine_export_dir(const char *dir, int (*fn)(void *ctx, const struct article
 int engine_backup_dir(const char *dir, const char *to, struct engine_problem *problem)
 	__attribute__((warn_unused_result)); /* beside a live server */
 int engine_compact_dir(const char *dir, const char *to, struct engine_problem *problem)
-	__attribute__((warn_unused_result)); /* takes the lock; record by record, so no freed bytes are carried over */
+	__attribute__((warn_unused_result)); /* takes the lock; record by record, so no freed bytes are carried over, and
+	                                      * without topics that nothing names */
 int engine_restore_dir(const char *from, const char *dir, struct engine_problem *problem)
 	__attribute__((warn_unused_result)); /* takes the lock; the target must hold no data */
 

@@ -14,6 +14,7 @@ struct learner;
 struct learner_totals {
 	uint64_t through;  /* the last example learnt */
 	uint64_t n_learnt; /* examples */
+	uint64_t n_fallbacks; /* times a model went wrong and was put back to its last checkpoint */
 	uint64_t bytes;
 };
 
@@ -29,7 +30,8 @@ int learner_set_models(struct learner *l, const struct model *const *models, siz
 /* Writer: learns one example; through becomes its sequence. Nothing happens when that is not above through. Returns 0 or
  * -ENOMEM. */
 int learner_fold(struct learner *l, const struct example *e, uint64_t sequence) __attribute__((warn_unused_result));
-/* Writer: workers see what was learnt. Returns 0 or -ENOMEM (they go on with what they have). */
+/* Writer: workers see what was learnt. A model that went wrong (a number that is none or out of bounds, or losses that a
+ * uniform guess would beat) is put back to how it stood at its last checkpoint first, its crosses to nothing. Returns 0 or -ENOMEM (they go on with what they have). */
 int learner_publish(struct learner *l) __attribute__((warn_unused_result));
 
 /* Any thread inside the epoch. */

@@ -110,6 +110,9 @@ int learner_save(struct learner *l, struct store_txn *txn)
 void learner_saved(struct learner *l, bool committed)
 {
 	signals_taken_kept(l->signals, committed);
+	for (int i = 0; committed && i < CATALOG_MODELS; i++)
+		if (l->learning[i] && learner_is_well(l->learning[i]))
+			learner_mark_good(l->learning[i]);
 	for (int i = 0; i < CATALOG_MODELS; i++)
 		for (size_t page = 0; l->learning[i] && page < N_CROSS_PAGES; page++)
 			if (l->learning[i]->cross_pages[page] == PAGE_TAKEN)
@@ -206,7 +209,7 @@ static int load_ring(struct learner *l, struct store_txn *txn)
 	int r = store_count(txn, TABLE_EXAMPLES, &n);
 	if (r == 0)
 		r = store_cursor_new(txn, TABLE_EXAMPLES, &c);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	skip = n > l->n_ring ? n - l->n_ring : 0;
 	for (r = store_first(c, &key, &value); r == 0 && key_to_u64(key) <= l->through; r = store_next(c, &key, &value)) {
@@ -245,8 +248,10 @@ int learner_load(struct learner *l, struct store_txn *txn)
 		r = m ? load_model(m, txn) : 1;
 		if (r == 0)
 			r = load_crosses(m, txn);
-		if (m)
+		if (m) {
 			m->changed = true;
+			learner_mark_good(m);
+		}
 	}
 	if (r >= 0)
 		r = load_ring(l, txn);

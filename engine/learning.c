@@ -126,9 +126,15 @@ static int close_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	while (r == 0 && c->n_popped < CLOSE_MAX && pending_due(e->pending, c->now_ms)) {
 		struct pending_slate *s = c->slates[c->n_popped++] = pending_pop(e->pending);
 		size_t n = s->example->user ? pending_counted(s->example, which) : 0;
-		if (n == 0)
+		if (!s->watched)
+			monitor_add(e->monitor, s->example, which, n);
+		s->watched = true; /* should the commit fail, it comes here again */
+		float weight = n > 0 ? pending_weight(e->pending, s->example->user, c->now_ms) : 0;
+		if (weight == 0)
 			continue;
 		struct example *part = counted_part(&c->arena, s->example, which, n);
+		if (part)
+			part->weight = weight;
 		r = part ? store_example(e, txn, c, part) : -ENOMEM;
 	}
 	return r;

@@ -323,7 +323,7 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 	if (r == 0 && feed_id) {
 		uint64_t feed = feed_number_next(w, request->now_ms);
 		feed_id_format(feed, feed_id);
-		r = query_wait(w, arena, &query, items, n_found, 0, feed, 0);
+		r = query_wait(w, arena, &query, items, found, n_found, 0, feed, 0);
 	}
 	return r;
 }

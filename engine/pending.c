@@ -11,6 +11,8 @@ struct pending {
 	struct pending_slate *first, **last; /* in order of arrival, which is that of being due but for models' delays */
 	size_t max_bytes, bytes, n;
 	uint64_t n_dropped;
+	int64_t day;        /* since 1970 */
+	struct map *taught; /* reader -> slates learnt of that day */
 };
 
 struct pending_slate *pending_slate_new(const struct example *e, const uint16_t *which, const uint8_t *positions, size_t n,
@@ -62,7 +64,8 @@ int pending_new(struct pending **out, size_t max_bytes)
 		return -ENOMEM;
 	p->max_bytes = max_bytes;
 	p->last = &p->first;
-	if (map_new(&p->by_feed, NULL) < 0) {
+	if (map_new(&p->by_feed, NULL) < 0 || map_new(&p->taught, NULL) < 0) {
+		map_free(p->by_feed);
 		free(p);
 		return -ENOMEM;
 	}
@@ -77,6 +80,7 @@ void pending_free(struct pending *p)
 	while (p->first)
 		pending_slate_free(pending_pop(p));
 	map_free(p->by_feed);
+	map_free(p->taught);
 	free(p);
 }
 
@@ -141,6 +145,24 @@ void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint32_t arti
 const struct pending_slate *pending_due(const struct pending *p, int64_t now_ms)
 {
 	return p->first && p->first->due_ms <= now_ms ? p->first : NULL;
+}
+
+float pending_weight(struct pending *p, uint64_t user, int64_t now_ms)
+{
+	enum { READERS_MAX = 1 << 20 };
+	int64_t day = now_ms / 86400000;
+	if (day != p->day || map_count(p->taught) > READERS_MAX) {
+		struct map *fresh;
+		if (map_new(&fresh, NULL) < 0)
+			return 1; /* rather than teach nothing */
+		map_free(p->taught);
+		p->taught = fresh;
+		p->day = day;
+	}
+	uint64_t n = map_get(p->taught, user) + 1;
+	if (n > PENDING_READER_DAY || map_put(p->taught, user, n) < 0)
+		return 0;
+	return n <= PENDING_WHOLE ? 1 : (float)PENDING_WHOLE / (float)n;
 }
 
 size_t pending_counted(const struct example *e, uint16_t *which)

@@ -130,7 +130,7 @@ int query_explain(struct engine_worker *w, struct arena *arena, const struct que
 }
 
 int query_wait(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
-               size_t n, unsigned first_position, uint64_t feed, uint16_t page)
+               const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page)
 {
 	enum { POSITION_MAX = 255 };
 	uint16_t *which = arena_calloc(arena, n, sizeof(*which));
@@ -144,6 +144,7 @@ int query_wait(struct engine_worker *w, struct arena *arena, const struct query 
 		if (slot < 0)
 			continue;
 		which[n_slots] = (uint16_t)slot;
+		query->example->slots[slot].score = scores ? scores[i] : (double)items[i].score / RANK_ONE;
 		positions[n_slots++] = (uint8_t)(position < POSITION_MAX ? position : POSITION_MAX);
 	}
 	if (n_slots == 0)

@@ -181,6 +181,8 @@ static double online_learn(const struct model *m, const struct model_slate *s, c
 		               (s->cross_sums ? s->cross_sums[i] : 0) + (place ? params[l.position + place] : 0);
 	}
 	double loss = residuals_of(labels, s->n, residuals);
+	for (size_t i = 0; i < s->n; i++)
+		residuals[i] *= s->weight;
 	for (size_t i = 0; i < s->n; i++) {
 		const float *x = s->inputs + i * l.n_inputs;
 		for (size_t j = 0; j < l.n_inputs; j++)
@@ -207,5 +209,5 @@ void model_cross_learn(const struct model_learn *learn, float g, struct model_cr
 	if (fabs(sum) > learn->cross_l1)
 		weight = -(sum - copysign(learn->cross_l1, sum)) /
 		         ((learn->cross_beta + sqrt(before + square)) / alpha + learn->cross_l2);
-	atomic_store_explicit(&cross->weight, (float)weight, memory_order_relaxed);
+	atomic_store_explicit(&cross->weight, (float)weight, memory_order_release);
 }

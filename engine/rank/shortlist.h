@@ -11,6 +11,9 @@ struct rank_learned {
 	uint64_t step;                /* examples learnt */
 	const struct model_cross *crosses; /* [cross_mask + 1]; NULL none */
 	uint32_t cross_mask;
+	/* Odd while crosses are being changed; a score taken while it stood at one even number is of this step alone. */
+	const _Atomic uint64_t *changes;
+	uint64_t changes_then; /* what it stood at when this was published */
 	float params[]; /* [model_n_params] */
 };
 
@@ -26,8 +29,9 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
                    const struct rank_stage_two *two, const struct rank_item *items, size_t n, struct arena *arena,
                    struct example **out) __attribute__((warn_unused_result));
 
-/* The model's raw scores of an example's slots into out[n]. Returns 0 or -ENOMEM. */
-int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+/* The model's raw scores of an example's slots into out[n]; the example is told which step of the model gave them. Returns 0
+ * or -ENOMEM. */
+int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, struct example *e,
                          struct arena *arena, double *out) __attribute__((warn_unused_result));
 
 /* Sets the items' scores to the model's, RANK_ONE to the unit, and brings items and example into their order, best first.

@@ -127,6 +127,38 @@ class Walk(unittest.TestCase):
             self.assertNotIn(user.encode(), file.read())
         self.server.start()
 
+    def test_a_compacted_copy_forgets_what_nothing_names(self):
+        self.client.post("/v1/articles", [article(n) for n in range(20)]
+                         + [article(20, topics=["read-and-gone"]), article(21, topics=["never-read-and-gone"])])
+        self.client.post("/v1/events", {"user_id": "u", "article_id": "a20", "type": "like"})
+        for gone in ("a20", "a21"):
+            self.assertEqual(self.client.ask("DELETE", f"/v1/articles/{gone}")[0] // 100, 2)
+        _, before = self.client.get("/v1/users/u/feed?explain=1")
+        interests = self.client.get("/v1/users/u/interests")
+        self.client.close()
+        self.assertEqual(self.server.stop(), 0)
+        copy = self.server.data + ".copy"
+        self.addCleanup(lambda: __import__("shutil").rmtree(copy, ignore_errors=True))
+        self.assertEqual(run("compact", "--data", self.server.data, "--to", copy)[0], 0)
+        self.assertEqual(run("check", "--data", copy)[1], "nothing wrong\n")
+        with open(os.path.join(copy, "data.mdb"), "rb") as file:
+            data = file.read()
+        self.assertNotIn(b"never-read-and-gone", data)
+        self.assertIn(b"topic:read-and-gone", data)
+        original, self.server.data = self.server.data, copy
+        self.addCleanup(setattr, self.server, "data", original)
+        self.server.start()
+        self.client = self.server.client()
+        self.addCleanup(self.client.close)
+        _, after = self.client.get("/v1/users/u/feed?explain=1")
+        self.assertEqual(after["items"], before["items"])
+        self.assertEqual(self.client.get("/v1/users/u/interests"), interests)
+        self.client.post("/v1/articles", [article(n) for n in range(22, 40)])
+        self.assertEqual(self.client.get("/v1/articles/a30")[1]["topics"], ["topic 2"])
+        self.client.close()
+        self.assertEqual(self.server.stop(), 0)
+        self.assertEqual(run("check", "--data", copy)[1], "nothing wrong\n")
+
     def test_paging_never_repeats_or_skips_while_things_arrive(self):
         first = [article(n, topics=[f"t{n}"]) for n in range(500)]
         self.client.post("/v1/articles", first)
