@@ -156,12 +156,12 @@ int engine_parse_models(const struct engine_model_text *texts, size_t n, struct 
 	return 0;
 }
 
-int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
+int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
 {
-	struct model *models[CATALOG_MODELS] = {0};
-	int r = engine_parse_models(texts, n, models, problem);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		model_free(models[i]);
+	struct model *parsed[CATALOG_MODELS] = {0};
+	int r = engine_parse_models(models, n_models, parsed, problem);
+	for (size_t i = 0; r == 0 && i < n_models; i++)
+		model_free(parsed[i]);
 	return r;
 }
 
