@@ -24,6 +24,8 @@
 
 /* One line into a problem, cut to its room. Returns 1, the outcome that a problem explains. */
 int engine_problem_say(struct engine_problem *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What store_open's error means. Returns 1. */
+int engine_cannot_open(struct engine_problem *problem, const char *dir, int error);
 
 /* ---- topics: names and numbers (topics.c) ---- */
 
@@ -71,10 +73,26 @@ int topics_in_record(struct arena *arena, enum store_table table, struct span ke
 
 /* ---- readers: the hot cache (readers.c) ---- */
 
+/* An impression, and how many records the reader's chain has after it. */
+struct lead_entry {
+	int64_t received_ms;
+	uint32_t article, n_after;
+};
+
+enum { LEAD_KEPT = 16 };
+
+/* The last impressions, newest first; in memory only. */
+struct lead {
+	bool known; /* false: the chain has to be asked */
+	uint32_t n;
+	struct lead_entry entries[LEAD_KEPT];
+};
+
 /* Everything about one reader; immutable once published. */
 struct reader {
 	uint64_t user;
 	uint64_t chain_head, through;
+	struct lead lead;
 	struct profile profile;
 	struct history history;
 	struct user_record settings; /* spans point into settings_bytes */
@@ -88,6 +106,7 @@ struct hot {
 	struct reader *pending;        /* this batch's working copy; writer only from here on */
 	uint64_t key, user;
 	bool dirty, created_in_batch;
+	bool history_changed; /* since its checkpoint; a slate changes the chain's head alone */
 	unsigned dirty_round; /* the checkpoint round it became dirty in */
 	struct hot *newer, *older; /* by use */
 	struct hot *next_pending;
@@ -134,6 +153,20 @@ int reader_load(struct store_txn *txn, struct span id, struct reader *out) __att
 /* Reads a reader's base (what stood before the retained log) into profile and history, empty when there is none. */
 int reader_load_base(struct store_txn *txn, uint64_t user, struct profile *p, struct history *h)
 	__attribute__((warn_unused_result));
+
+/* ---- what a reader saw last (lead.c) ---- */
+
+/* The last `most` impressions of the half hour before now_ms, newest first: from memory when the reader carries them.
+ * Returns 0 or negative errno. */
+int lead_find(const struct reader *reader, struct store_txn *txn, struct arena *arena, int64_t now_ms, size_t most,
+              struct lead_entry *out, size_t *n_out) __attribute__((warn_unused_result));
+/* The same by walking the log back from a record. */
+int lead_walk(struct store_txn *txn, struct arena *arena, uint64_t sequence, int64_t now_ms, size_t most,
+              struct lead_entry *out, size_t *n_out) __attribute__((warn_unused_result));
+/* Writer: makes a working copy carry them; moves them on by a record that was appended. */
+int lead_look_up(struct lead *l, struct store_txn *txn, struct arena *arena, uint64_t chain_head, int64_t now_ms)
+	__attribute__((warn_unused_result));
+void lead_append(struct lead *l, const struct log_record *record);
 
 enum { PART_PROFILE, PART_READS, PART_SHOWN };
 struct span key_user_part(uint8_t out[9], uint64_t user, uint8_t part);

@@ -156,6 +156,15 @@ int engine_parse_models(const struct engine_model_text *texts, size_t n, struct 
 	return 0;
 }
 
+int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
+{
+	struct model *models[CATALOG_MODELS] = {0};
+	int r = engine_parse_models(texts, n, models, problem);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		model_free(models[i]);
+	return r;
+}
+
 static void free_model(void *model)
 {
 	model_free(model);
@@ -311,6 +320,15 @@ int engine_problem_say(struct engine_problem *problem, const char *format, ...)
 	return 1;
 }
 
+int engine_cannot_open(struct engine_problem *problem, const char *dir, int error)
+{
+	if (error == -EINVAL)
+		return engine_problem_say(problem, "%s/data.mdb is cut off or damaged, or is no mynews store; restore a backup", dir);
+	if (error == -ENOENT)
+		return engine_problem_say(problem, "there is no store in %s", dir);
+	return engine_problem_say(problem, "cannot open the store in %s: %s", dir, strerror(-error));
+}
+
 static int open_store(struct engine *e, struct engine_problem *problem)
 {
 	int r = store_lock(e->dir, true, &e->lock_fd);
@@ -321,9 +339,7 @@ static int open_store(struct engine *e, struct engine_problem *problem)
 	struct store_options options = {.map_bytes = e->config.map_bytes ? e->config.map_bytes : engine_map_bytes(),
 	                                .nosync = e->config.nosync, .readers_max = READERS_MAX};
 	r = store_open(&e->store, e->dir, &options);
-	if (r < 0)
-		return engine_problem_say(problem, "cannot open the store in %s: %s", e->dir, strerror(-r));
-	return 0;
+	return r < 0 ? engine_cannot_open(problem, e->dir, r) : 0;
 }
 
 int engine_open(struct engine **out, const struct engine_config *config, int64_t now_ms, struct engine_problem *problem)
@@ -525,7 +541,8 @@ void engine_stats(struct engine *e, struct engine_stats *out)
 		.last_batch_elements = writer.last_batch_elements, .commit_us_total = writer.commit_us_total,
 		.checkpoint_sequence = atomic_load(&e->checkpoint_sequence),
 		.n_slates_dropped = atomic_load(&e->n_slates_dropped), .n_feeds = atomic_load(&e->n_feeds),
-		.n_commit_failures = writer.n_failures, .store_nearly_full = atomic_load(&e->nearly_full),
+		.n_commit_failures = writer.n_failures, .last_commit_error = writer.last_error,
+		.store_nearly_full = atomic_load(&e->nearly_full),
 		.n_learnt = atomic_load(&e->stat_learnt), .n_pending_slates = atomic_load(&e->stat_pending),
 		.pending_bytes = atomic_load(&e->stat_pending_bytes), .n_pending_dropped = atomic_load(&e->stat_pending_dropped),
 		.learner_bytes = atomic_load(&e->stat_learner_bytes), .n_learner_fallbacks = atomic_load(&e->stat_fallbacks)};

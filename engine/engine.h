@@ -75,6 +75,9 @@ typedef void (*engine_done_fn)(void *ctx, int status);
 int engine_tick(struct engine *e, int64_t now_ms, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
 /* done runs when everything queued before is durable. checkpoint: also write every checkpoint out. */
 int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
+/* Would engine_set_models take them? Returns 0, 1 with a problem, -ENOMEM. */
+int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
+	__attribute__((warn_unused_result));
 /* Parses and swaps in models (SIGHUP, PUT). On 1 nothing changed. Blocks until the swap is visible. Not from a worker's
  * loop while writes wait on that same loop. */
 int engine_set_models(struct engine *e, const struct engine_model_text *models, size_t n_models,
@@ -106,9 +109,6 @@ struct article_view {
 	bool live;
 };
 int engine_article_get(struct engine_worker *w, struct arena *arena, struct span id, struct article_view *out)
-	__attribute__((warn_unused_result));
-/* Streams every stored article in number order (export). fn returning nonzero stops and is returned. */
-int engine_articles_each(struct engine_worker *w, int (*fn)(void *ctx, const struct article_view *view), void *ctx)
 	__attribute__((warn_unused_result));
 
 /* ---- events ------------------------------------------------------------------------------------------------- */
@@ -170,7 +170,7 @@ struct feed_item {
 	struct span card;  /* the article as JSON */
 	struct span article_id;
 	double score, propensity;
-	int moved_by; /* places up (+) or down (-) that diversity moved it; 0 none */
+	int moved_by; /* how many of higher score, among what was left, diversity let it pass; 0 none */
 	bool pinned;
 	uint32_t story;
 	unsigned story_size;
@@ -380,6 +380,7 @@ struct engine_stats {
 	uint64_t store_used_bytes, store_map_bytes;
 	uint64_t queue_elements, queue_capacity, n_commits, n_elements, last_batch_elements, commit_us_total;
 	uint64_t checkpoint_sequence, n_slates_dropped, n_feeds, n_commit_failures;
+	int last_commit_error; /* negative errno; 0 none yet */
 	bool store_nearly_full;
 	uint64_t n_learnt, n_pending_slates, pending_bytes, n_pending_dropped, learner_bytes, n_learner_fallbacks;
 	struct engine_model_stats models[ENGINE_MODELS]; /* [n_models] that slates were ordered by */
@@ -402,6 +403,9 @@ int engine_replay_scores(const char *dir, const struct engine_model_text *models
  * with a problem, or negative errno. */
 int engine_check_dir(const char *dir, void (*report)(void *ctx, const char *finding), void *ctx,
                      struct engine_problem *problem) __attribute__((warn_unused_result)); /* beside a live server */
+/* Streams every stored article, complete with body, in number order. fn returning a negative errno stops. */
+int engine_export_dir(const char *dir, int (*fn)(void *ctx, const struct article *article), void *ctx,
+                      struct engine_problem *problem) __attribute__((warn_unused_result)); /* beside a live server */
 int engine_backup_dir(const char *dir, const char *to, struct engine_problem *problem)
 	__attribute__((warn_unused_result)); /* beside a live server */
 int engine_compact_dir(const char *dir, const char *to, struct engine_problem *problem)

@@ -227,7 +227,7 @@ static int load_ring(struct learner *l, struct store_txn *txn)
 	int r = store_count(txn, TABLE_EXAMPLES, &n);
 	if (r == 0)
 		r = store_cursor_new(txn, TABLE_EXAMPLES, &c);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	/* Those behind are learnt by the replay of the log's tail. */
 	for (r = store_seek(c, key_u64(behind, l->through + 1), &key, &value); r == 0; r = store_next(c, &key, &value))

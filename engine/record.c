@@ -125,9 +125,14 @@ static int append(struct engine *e, struct store_txn *txn, struct hot *hot, stru
 	log_record_encode(&e->record, r);
 	if (e->record.failed)
 		return -ENOMEM;
-	int error = store_append(txn, TABLE_EVENTS, key_u64(key, *sequence), buf_span(&e->record));
+	int error = 0;
+	if (r->kind == LOG_SLATE && !reader->lead.known) /* its feeds are asked for, and need it */
+		error = lead_look_up(&reader->lead, txn, &e->batch_arena, reader->chain_head, r->received_ms);
+	if (error == 0)
+		error = store_append(txn, TABLE_EVENTS, key_u64(key, *sequence), buf_span(&e->record));
 	if (error < 0)
 		return error;
+	lead_append(&reader->lead, r);
 	reader->chain_head = *sequence;
 	reader->through = *sequence;
 	return 0;
@@ -195,7 +200,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	error = is_counted_type(r.type) ? counted_add(txn, &r, &r.repeat) : 0;
 	if (error == 0)
 		error = append(e, txn, hot, &r, &sequence);
-	if (error < 0)
+	if (error != 0)
 		return error;
 	if (event->id.len) {
 		uint8_t key[20], value[8];

@@ -77,6 +77,26 @@ class Walk(unittest.TestCase):
         self.restart(crash=True)
         self.assertEqual((self.client.get("/v1/users/u/interests")[1], self.feed_ids("u")), before)
 
+    def test_an_id_made_here_undoes_that_event_alone(self):
+        self.client.post("/v1/articles", [article(n) for n in range(5)])
+        event = {"user_id": "u", "article_id": "a1", "type": "click"}
+        made = self.client.post("/v1/events", event)[1]["results"][0]["id"]
+        status, answer = self.client.post("/v1/events", {"id": made, "user_id": "v", "article_id": "a2", "type": "click"})
+        self.assertEqual((status, answer["errors"][0]["pointer"]), (400, "/id"), answer)
+        self.assertEqual(len(self.client.get("/v1/users/u/history")[1]["items"]), 1)
+        self.assertEqual(self.client.ask("DELETE", "/v1/events/" + made)[0], 204)
+        self.assertEqual(self.client.get("/v1/users/u/history")[1]["items"], [])
+
+    def test_an_interest_is_read_as_it_was_set(self):
+        for weight in (3, -0.5, 16, 0):
+            change = {"topics": [{"topic": "section:sport", "weight": weight, "follow": True}]}
+            status, answer = self.client.ask("PATCH", "/v1/users/u/interests", change)
+            self.assertEqual(status, 200, answer)
+            (interest,) = answer["topics"]
+            self.assertEqual((interest["topic"], interest["follow"]), ("section:sport", True))
+            self.assertAlmostEqual(interest["weight"], weight, places=3)
+            self.assertAlmostEqual(interest["short_term"], weight / 2, places=3)
+
     def test_erase_leaves_nothing(self):
         user = "somebody-to-forget-4711"
         self.client.post("/v1/articles", [article(n) for n in range(20)])

@@ -297,6 +297,31 @@ static void test_sentences(void **state)
 	buf_free(&b);
 }
 
+static void test_related(void **state)
+{
+	static const char *const topical[] = {"topic_short", "topic_long", "term_short", "term_long", "section", "source", "place"};
+	struct buf b = {0}, other = {0};
+	for (size_t i = 0; i < N_LANGUAGES; i++) {
+		const struct messages_language *l = messages_at(*state, i);
+		for (size_t k = 0; k < sizeof(topical) / sizeof(topical[0]); k++) {
+			buf_clear(&b);
+			buf_clear(&other);
+			const struct messages_cause cause = {.code = topical[k], .topic = SPAN("place:Gauteng")};
+			messages_related(l, &cause, &b);
+			messages_reason(l, &cause, &other);
+			assert_false(span_equal(buf_span(&b), buf_span(&other))); /* that one speaks of a reader */
+			assert_non_null(memmem(b.data, b.len, "Gauteng", 7));
+		}
+		buf_clear(&b);
+		buf_clear(&other);
+		messages_related(l, &(struct messages_cause){.code = "fresh"}, &b);
+		messages_reason(l, &(struct messages_cause){.code = "fresh"}, &other);
+		assert_true(span_equal(buf_span(&b), buf_span(&other)));
+	}
+	buf_free(&b);
+	buf_free(&other);
+}
+
 static void test_words(void **state)
 {
 	struct buf b = {0};
@@ -410,7 +435,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_languages),   cmocka_unit_test(test_files_agree), cmocka_unit_test(test_every_code),
-		cmocka_unit_test(test_every_group),
+		cmocka_unit_test(test_every_group), cmocka_unit_test(test_related),
 		cmocka_unit_test(test_sentences),   cmocka_unit_test(test_words),       cmocka_unit_test(test_preferences),
 		cmocka_unit_test(test_lookup),
 	};
