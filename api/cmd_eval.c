@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "api/embedded.h"
+#include "api/eval_ablate.h"
 #include "api/eval_replay.h"
 #include "api/file.h"
 
@@ -21,7 +22,8 @@ struct eval {
 	/* what was asked for */
 	const char *news_path;
 	const char **paths; /* [n_files] warm-up files, then the behaviours */
-	size_t n_files;
+	const char **ablated; /* [n_ablated] parts of the model that are left out */
+	size_t n_files, n_ablated;
 	struct replay_config config;
 	bool json;
 	/* what there is */
@@ -100,29 +102,55 @@ static int find_model(struct eval *e, const char *name)
 	return r == 0 ? 0 : 1;
 }
 
+/* Leaves parts out of the model. Returns 0, 1 or 2 after a line on stderr. */
+static int ablate(struct eval *e)
+{
+	const struct model_names *names = engine_model_names();
+	struct buf text = {0};
+	int r = 0;
+	for (size_t i = 0; i < e->n_ablated && r == 0; i++) {
+		struct span name = span_of(e->ablated[i]);
+		buf_clear(&text);
+		r = eval_ablate(e->model.json, names, name, &text);
+		if (r == EVAL_ABLATED) {
+			e->model.json = arena_copy(&e->arena, buf_span(&text));
+			r = e->model.json.data ? 0 : -ENOMEM;
+		} else if (r == EVAL_ABLATE_UNKNOWN) {
+			eval_ablate_list(names, &text);
+			fprintf(stderr, "mynews eval: --ablate %s: no part of a model has that name; there are %.*s\n", e->ablated[i],
+			        (int)text.len, text.data);
+		} else if (r == EVAL_ABLATE_UNUSED) {
+			fprintf(stderr, "mynews eval: --ablate %s: the model %.*s does not use it\n", e->ablated[i],
+			        (int)e->model.name.len, e->model.name.data);
+		}
+	}
+	buf_free(&text);
+	if (r < 0)
+		return complain_errno("--ablate", r);
+	return r == 0 ? 0 : r == EVAL_ABLATE_UNKNOWN ? EXIT_USAGE : EXIT_FAILED;
+}
+
 /* Returns 0, 1 or 2 after a line on stderr. */
 static int read_options(struct eval *e, int argc, char **argv)
 {
 	enum { NEWS, BEHAVIORS, MODEL, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, PERMUTE, JSON };
 	struct option_value o[] = {{.name = "--news"}, {.name = "--behaviors"}, {.name = "--model"}, {.name = "--warmup"},
 	                           {.name = "--label-delay"}, {.name = "--seed"}, {.name = "--scores"},
-                           {.name = "--ablate"},
+	                           {.name = "--ablate"},
 	                           {.name = "--permute", .is_flag = true}, {.name = "--json", .is_flag = true}, {0}};
 	uint64_t delay_s = 0, seed = 1;
 	e->paths = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*e->paths));
 	e->logs = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(struct mind_log *));
-	if (!e->paths || !e->logs)
+	e->ablated = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*e->ablated));
+	if (!e->paths || !e->logs || !e->ablated)
 		return complain_errno("options", ENOMEM);
 	o[WARMUP].many = e->paths;
+	o[ABLATE].many = e->ablated;
 	int r = options_parse("eval", argc, argv, o);
 	if (r != 0)
 		return r;
 	if (!o[BEHAVIORS].value) {
 		complain("give --behaviors FILE, and --news FILE where there is one");
-		return EXIT_USAGE;
-	}
-	if (o[ABLATE].value) {
-		complain("--ablate is not there yet; give --model FILE with the weights of that group left out");
 		return EXIT_USAGE;
 	}
 	if (o[LABEL_DELAY].value && !parse_number(o[LABEL_DELAY].value, 366 * 86400, &delay_s)) {
@@ -140,8 +168,12 @@ static int read_options(struct eval *e, int argc, char **argv)
 	e->config.permute = o[PERMUTE].value;
 	e->config.label_delay_ms = (int64_t)delay_s * 1000;
 	e->config.seed = seed;
+	e->n_ablated = o[ABLATE].n_many;
 	if (find_model(e, o[MODEL].value) != 0)
 		return EXIT_FAILED;
+	r = ablate(e);
+	if (r != 0)
+		return r;
 	if (o[SCORES].value && !(e->config.scores = fopen(o[SCORES].value, "we")))
 		return complain_errno(o[SCORES].value, errno);
 	return 0;
@@ -278,6 +310,12 @@ static void print_json(const struct eval *e)
 	}
 	buf_printf(&b, ",\"slates_per_s\":%.1f,\"model\":", slates_per_s(e));
 	buf_put_json_string(&b, e->model.name);
+	buf_put_cstr(&b, ",\"without\":[");
+	for (size_t i = 0; i < e->n_ablated; i++) {
+		buf_put_cstr(&b, i ? "," : "");
+		buf_put_json_string(&b, span_of(e->ablated[i]));
+	}
+	buf_put_char(&b, ']');
 	buf_printf(&b, ",\"label_delay_s\":%" PRId64 ",\"permuted\":%s,\"seed\":%" PRIu64, e->config.label_delay_ms / 1000,
 	           e->config.permute ? "true" : "false", e->config.seed);
 	buf_printf(&b, ",\"skipped\":{\"no_click\":%" PRIu64 ",\"all_clicked\":%" PRIu64 "},\"learnt_only\":%" PRIu64
@@ -292,8 +330,11 @@ static void print_table(const struct eval *e)
 	static const char *const titles[N_EVAL_METRICS] = {"AUC", "MRR", "nDCG@5", "nDCG@10"};
 	const struct replay_totals *t = replay_totals(e->replay);
 	double seconds = (double)(e->end_ns - e->start_ns) / 1e9;
-	printf("model %.*s, label delay %" PRId64 " s, seed %" PRIu64 "%s\n\n          mean    std. error\n",
-	       (int)e->model.name.len, e->model.name.data, e->config.label_delay_ms / 1000, e->config.seed,
+	printf("model %.*s", (int)e->model.name.len, e->model.name.data);
+	for (size_t i = 0; i < e->n_ablated; i++)
+		printf("%s %s", i ? " and" : " without", e->ablated[i]);
+	printf(", label delay %" PRId64 " s, seed %" PRIu64 "%s\n\n          mean    std. error\n",
+	       e->config.label_delay_ms / 1000, e->config.seed,
 	       e->config.permute ? ", labels shuffled within slates" : "");
 	for (int m = 0; m < N_EVAL_METRICS; m++)
 		printf("%-8s %.4f  %.4f\n", titles[m], t->n_scored ? t->means[m].mean : NAN, eval_mean_error(&t->means[m]));

@@ -75,6 +75,9 @@ typedef void (*engine_done_fn)(void *ctx, int status);
 int engine_tick(struct engine *e, int64_t now_ms, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
 /* done runs when everything queued before is durable. checkpoint: also write every checkpoint out. */
 int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
+/* What model files may name (models/model.h). */
+struct model_names;
+const struct model_names *engine_model_names(void);
 /* Parses and swaps in models (SIGHUP, PUT). On 1 nothing changed. Blocks until the swap is visible. Not from a worker's
  * loop while writes wait on that same loop. */
 int engine_set_models(struct engine *e, const struct engine_model_text *models, size_t n_models,

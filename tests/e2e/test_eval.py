@@ -156,6 +156,35 @@ class Eval(unittest.TestCase):
         self.assertEqual(scores["1"], [("M101", 0), ("M107", 0), ("M113", 0), ("M118", 0)])
         self.assertAlmostEqual(dict(scores["13"])["M998"], -math.log(1 + (8 * 60 + 54) / 60), 4)  # since 3:05 PM
 
+    def online(self, name, **parts):
+        weights = {"ctr": 0.9, "topic_long": 1, "age": -0.3}
+        return self.file(name, json.dumps({"name": "m", "version": "1", "kind": "online", "weights": weights,
+                                           "shortlist": {"prior": {"stage_one": 1}}, "learn": {"crosses": {}}, **parts}))
+
+    def test_ablate(self):
+        """What is left out is left out: the figures are those of a file written without it."""
+        figures, scores = self.eval("--ablate", "ctr", "--ablate=topic_long", "--model", self.online("1.json"))
+        self.assertEqual(figures["without"], ["ctr", "topic_long"])
+        self.assertEqual(scores, self.eval("--model", self.online("2.json", weights={"age": -0.3}))[1])
+        whole = self.eval("--model", self.online("1.json"))
+        self.assertEqual(whole[0]["without"], [])
+        for part, other in (
+            ("seen", {"shortlist": {"prior": {"stage_one": 1}, "without": ["seen"]}}),
+            ("popularity", {"shortlist": {"prior": {"stage_one": 1}, "without": ["popularity"]}}),
+            ("crosses", {"learn": {}}),
+            ("cross:word", {"learn": {"crosses": {"without": ["word"]}}}),
+        ):
+            scores = self.eval("--model", self.online("1.json"), "--ablate", part)[1]
+            self.assertEqual(scores, self.eval("--model", self.online("2.json", **other))[1], part)
+            self.assertNotEqual(scores, whole[1], part)
+        errors = self.refused(2, "--behaviors", BEHAVIORS, "--ablate", "clicks")
+        for name in ("popularity", "head_to_head", "topic_short", "ctr", "cross:story", "crosses"):
+            self.assertIn(name, errors)
+        self.assertIn("the model default does not use it", self.refused(1, "--behaviors", BEHAVIORS, "--ablate", "crosses"))
+        status, text, errors = run("eval", "--behaviors", BEHAVIORS, "--ablate", "ctr", env=self.env)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn("model default without ctr,", text)
+
     # ---- what is known when ----
 
     def test_own_labels_never_reach_a_slates_scores(self):
@@ -365,7 +394,8 @@ class Eval(unittest.TestCase):
             (("--behaviors", BEHAVIORS, "--label-delay", "-1"), "--label-delay"),
             (("--behaviors", BEHAVIORS, "--label-delay", "1h"), "--label-delay"),
             (("--behaviors", BEHAVIORS, "--seed", "x"), "--seed"),
-            (("--behaviors", BEHAVIORS, "--ablate", "reader"), "--ablate is not there yet"),
+            (("--behaviors", BEHAVIORS, "--ablate", "clicks"), "--ablate clicks: no part of a model has that name"),
+            (("--behaviors", BEHAVIORS, "--ablate", "ctr", "--ablate", "cross:x"), "--ablate cross:x: no part"),
             (("--behaviors", BEHAVIORS, "--behaviors", BEHAVIORS), "once"),
             (("--behaviors", BEHAVIORS, "--warmup"), "needs a value"),
             (("--behaviors", BEHAVIORS, "--fast"), "--fast"),
