@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -13,7 +12,7 @@
 
 #include "api/embedded.h"
 #include "api/eval_ablate.h"
-#include "api/eval_replay.h"
+#include "api/eval_report.h"
 #include "api/file.h"
 
 enum { MODEL_BYTES = 64 << 20 };
@@ -25,7 +24,8 @@ struct eval {
 	const char **ablated; /* [n_ablated] parts of the model that are left out */
 	size_t n_files, n_ablated;
 	struct replay_config config;
-	bool json;
+	const char *svg_path;
+	bool json, per_day;
 	/* what there is */
 	struct arena arena;
 	struct engine_model_text model;
@@ -133,11 +133,11 @@ static int ablate(struct eval *e)
 /* Returns 0, 1 or 2 after a line on stderr. */
 static int read_options(struct eval *e, int argc, char **argv)
 {
-	enum { NEWS, BEHAVIORS, MODEL, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, PERMUTE, JSON };
+	enum { NEWS, BEHAVIORS, MODEL, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, SVG, PERMUTE, PER_DAY, JSON };
 	struct option_value o[] = {{.name = "--news"}, {.name = "--behaviors"}, {.name = "--model"}, {.name = "--warmup"},
 	                           {.name = "--label-delay"}, {.name = "--seed"}, {.name = "--scores"},
-	                           {.name = "--ablate"},
-	                           {.name = "--permute", .is_flag = true}, {.name = "--json", .is_flag = true}, {0}};
+	                           {.name = "--ablate"}, {.name = "--svg"}, {.name = "--permute", .is_flag = true},
+	                           {.name = "--per-day", .is_flag = true}, {.name = "--json", .is_flag = true}, {0}};
 	uint64_t delay_s = 0, seed = 1;
 	e->paths = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*e->paths));
 	e->logs = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(struct mind_log *));
@@ -164,7 +164,9 @@ static int read_options(struct eval *e, int argc, char **argv)
 	e->news_path = o[NEWS].value;
 	e->n_files = o[WARMUP].n_many + 1;
 	e->paths[e->n_files - 1] = o[BEHAVIORS].value;
+	e->svg_path = o[SVG].value;
 	e->json = o[JSON].value;
+	e->per_day = o[PER_DAY].value;
 	e->config.permute = o[PERMUTE].value;
 	e->config.label_delay_ms = (int64_t)delay_s * 1000;
 	e->config.seed = seed;
@@ -223,7 +225,7 @@ static void draw(struct eval *e, bool end)
 	bar[sizeof(bar) - 1] = '\0';
 	fprintf(stderr, "\r[%s] %3u %%  %" PRIu64 " slates", bar, part, t->n_slates);
 	if (t->n_scored)
-		fprintf(stderr, "  AUC %.4f", t->means[EVAL_AUC].mean);
+		fprintf(stderr, "  AUC %.4f", t->tally.means[EVAL_AUC].mean);
 	fputs(end ? "\033[K\n" : "\033[K", stderr);
 }
 
@@ -290,63 +292,20 @@ static int run(struct eval *e)
 
 /* ---- output ---- */
 
-static double slates_per_s(const struct eval *e)
+/* Returns 0, or 1 after a line on stderr. */
+static int report(const struct eval *e)
 {
-	return (double)replay_totals(e->replay)->n_slates * 1e9 / (double)(e->end_ns - e->start_ns);
-}
-
-static void print_json(const struct eval *e)
-{
-	const struct replay_totals *t = replay_totals(e->replay);
-	struct buf b = {0};
-	buf_printf(&b, "{\"slates\":%" PRIu64, t->n_scored);
-	for (int m = 0; m < N_EVAL_METRICS; m++) {
-		buf_printf(&b, ",\"%s\":", eval_metric_names[m]);
-		buf_put_json_double(&b, t->n_scored ? t->means[m].mean : NAN);
-	}
-	for (int m = 0; m < N_EVAL_METRICS; m++) {
-		buf_printf(&b, ",\"%s_se\":", eval_metric_names[m]);
-		buf_put_json_double(&b, eval_mean_error(&t->means[m]));
-	}
-	buf_printf(&b, ",\"slates_per_s\":%.1f,\"model\":", slates_per_s(e));
-	buf_put_json_string(&b, e->model.name);
-	buf_put_cstr(&b, ",\"without\":[");
-	for (size_t i = 0; i < e->n_ablated; i++) {
-		buf_put_cstr(&b, i ? "," : "");
-		buf_put_json_string(&b, span_of(e->ablated[i]));
-	}
-	buf_put_char(&b, ']');
-	buf_printf(&b, ",\"label_delay_s\":%" PRId64 ",\"permuted\":%s,\"seed\":%" PRIu64, e->config.label_delay_ms / 1000,
-	           e->config.permute ? "true" : "false", e->config.seed);
-	buf_printf(&b, ",\"skipped\":{\"no_click\":%" PRIu64 ",\"all_clicked\":%" PRIu64 "},\"learnt_only\":%" PRIu64
-	           ",\"readers\":%" PRIu64 ",\"articles\":%" PRIu64 ",\"articles_without_row\":%" PRIu64 "}\n",
-	           t->n_no_click, t->n_all_clicked, t->n_learnt_only, t->n_readers, t->n_articles, t->n_without_row);
-	fwrite(b.data, 1, b.failed ? 0 : b.len, stdout);
-	buf_free(&b);
-}
-
-static void print_table(const struct eval *e)
-{
-	static const char *const titles[N_EVAL_METRICS] = {"AUC", "MRR", "nDCG@5", "nDCG@10"};
-	const struct replay_totals *t = replay_totals(e->replay);
-	double seconds = (double)(e->end_ns - e->start_ns) / 1e9;
-	printf("model %.*s", (int)e->model.name.len, e->model.name.data);
-	for (size_t i = 0; i < e->n_ablated; i++)
-		printf("%s %s", i ? " and" : " without", e->ablated[i]);
-	printf(", label delay %" PRId64 " s, seed %" PRIu64 "%s\n\n          mean    std. error\n",
-	       e->config.label_delay_ms / 1000, e->config.seed,
-	       e->config.permute ? ", labels shuffled within slates" : "");
-	for (int m = 0; m < N_EVAL_METRICS; m++)
-		printf("%-8s %.4f  %.4f\n", titles[m], t->n_scored ? t->means[m].mean : NAN, eval_mean_error(&t->means[m]));
-	printf("\n%" PRIu64 " slates scored; skipped %" PRIu64 " without a click and %" PRIu64 " with nothing but clicks; %"
-	       PRIu64 " learnt from only\n", t->n_scored, t->n_no_click, t->n_all_clicked, t->n_learnt_only);
-	printf("%" PRIu64 " readers, %" PRIu64 " articles (%" PRIu64 " without a row: known by their id alone), %" PRIu64
-	       " events\n", t->n_readers, t->n_articles, t->n_without_row, t->n_events);
-	puts("an article counts as published when the replay first hears of it; "
-	     "earlier clicks as 12 h apart before the start");
-	printf("%.0f slates a second; of %.1f s, %.0f %% waiting for writes, %.0f %% analysing articles, %.0f %% scoring\n",
-	       slates_per_s(e), seconds, (double)t->waiting_ns / 1e7 / seconds, (double)t->analysing_ns / 1e7 / seconds,
-	       (double)t->scoring_ns / 1e7 / seconds);
+	const struct eval_report all = {.config = &e->config, .totals = replay_totals(e->replay), .model = e->model.name,
+	                                .ablated = e->ablated, .n_ablated = e->n_ablated, .per_day = e->per_day,
+	                                .seconds = (double)(e->end_ns - e->start_ns) / 1e9};
+	if (e->json)
+		eval_print_json(&all, stdout);
+	else
+		eval_print_table(&all, stdout);
+	if (all.totals->n_scored == 0)
+		return complain("no slate could be scored: each has no click, or nothing but clicks");
+	int r = e->svg_path ? eval_write_svg(&all, e->svg_path) : 0;
+	return r == 0 ? 0 : complain_errno(e->svg_path, r);
 }
 
 int cmd_eval(int argc, char **argv)
@@ -365,12 +324,8 @@ int cmd_eval(int argc, char **argv)
 		r = run(&e);
 	if (r == 0 && stopped)
 		r = complain("stopped before the end; there are no figures");
-	if (r == 0 && e.json)
-		print_json(&e);
-	else if (r == 0)
-		print_table(&e);
-	if (r == 0 && replay_totals(e.replay)->n_scored == 0)
-		r = complain("no slate could be scored: each has no click, or nothing but clicks");
+	if (r == 0)
+		r = report(&e);
 	replay_close(e.replay);
 	remove_dir(&e);
 	if (e.config.scores && (ferror(e.config.scores) | fclose(e.config.scores)) && r == 0)

@@ -33,7 +33,8 @@ struct replay {
 	struct replay_config config;
 	struct engine *engine;
 	struct engine_worker *worker;
-	struct map *articles, *readers; /* hash of the id -> 1: known to the engine */
+	struct map *articles; /* hash of the id -> 1: known to the engine */
+	struct map *readers;  /* hash of the id -> 1 and one for each read the engine knows of */
 	struct arena arenas[2];
 	struct pending *first, **last; /* by time */
 	struct sent *sent;
@@ -195,7 +196,7 @@ static int introduce(struct replay *p, struct arena *arena, const struct mind_sl
 	if (r == 0 && n_history > 0)
 		r = record(p, arena, events, n_history, s->at_ms, problem);
 	if (r == 0 && is_new) {
-		r = map_put(p->readers, hash64(s->reader), 1);
+		r = map_put(p->readers, hash64(s->reader), 1 + n_history);
 		p->totals.n_readers++;
 	}
 	return r;
@@ -226,6 +227,14 @@ static int hold_back(struct replay *p, struct span line, uint64_t number, int64_
 	return 0;
 }
 
+static size_t n_clicks(const struct mind_slate *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->n; i++)
+		n += s->clicked[i];
+	return n;
+}
+
 /* Everything shown, then what was clicked of it. */
 static int record_slate(struct replay *p, struct arena *arena, const struct mind_slate *s, struct span feed_id,
                         int64_t now_ms, struct engine_problem *problem)
@@ -234,6 +243,10 @@ static int record_slate(struct replay *p, struct arena *arena, const struct mind
 	size_t n = 0;
 	if (!events)
 		return -ENOMEM;
+	uint64_t reader = hash64(s->reader);
+	int r = map_put(p->readers, reader, map_get(p->readers, reader) + n_clicks(s));
+	if (r < 0)
+		return r;
 	for (int clicks = 0; clicks < 2; clicks++)
 		for (size_t i = 0; i < s->n; i++)
 			if (!clicks || s->clicked[i])
@@ -308,15 +321,15 @@ static int score_slate(struct replay *p, struct arena *arena, const struct mind_
 		return 0;
 	if (p->config.scores)
 		write_scores(p, s, scores);
-	r = eval_slate(arena, &p->ties, scores, s->clicked, s->n, values);
+	r = eval_slate(arena, &p->ties, scores, s->clicked, s->n, NULL, values);
 	if (r < 0)
 		return r;
 	p->totals.n_scored += r == EVAL_MEASURED;
 	p->totals.n_no_click += r == EVAL_NO_CLICK;
 	p->totals.n_all_clicked += r == EVAL_ALL_CLICKED;
-	for (int m = 0; r == EVAL_MEASURED && m < N_EVAL_METRICS; m++)
-		eval_mean_add(&p->totals.means[m], values[m]);
-	return 0;
+	if (r != EVAL_MEASURED)
+		return 0;
+	return eval_tally_add(&p->totals.tally, s->at_ms, map_get(p->readers, hash64(s->reader)) - 1, values);
 }
 
 int replay_slate(struct replay *p, struct span line, bool measure, struct engine_problem *problem)
@@ -401,6 +414,7 @@ void replay_close(struct replay *p)
 		free(p->first);
 		p->first = next;
 	}
+	eval_tally_free(&p->totals.tally);
 	map_free(p->articles);
 	map_free(p->readers);
 	arena_free(&p->arenas[0]);

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 from server import BINARY, SAMPLE, Server, run, select_wait
 
@@ -140,6 +141,57 @@ class Eval(unittest.TestCase):
         for words in ("AUC", "MRR", "nDCG@5", "nDCG@10", "std. error", "12 slates scored", "label delay 60 s", "seed 5",
                       "skipped 1 without a click and 1 with nothing but clicks", "slates a second"):
             self.assertIn(words, text)
+
+    def test_days_and_histories(self):
+        """Each day's figure from the scores of that day's slates; each history's from those who had read so much."""
+        figures, scores = self.eval("--per-day")
+        self.assertNotIn("days", self.eval()[0])
+        reads, days, histories = {}, {}, {}
+        for line in lines_of():
+            impression, reader, at, history, shown = slate(line)
+            known = reads.setdefault(reader, len(history))
+            labels = [clicked for _, clicked in shown]
+            if any(labels) and not all(labels):
+                bounds = auc_bounds([score for _, score in scores[impression]], labels)
+                days.setdefault(at.strftime("%Y-%m-%d"), []).append(bounds)
+                histories.setdefault(next(least for least in (21, 6, 1, 0) if known >= least), []).append(bounds)
+            reads[reader] += sum(labels)
+
+        def same(row, bounds):
+            self.assertEqual(row["slates"], len(bounds))
+            if not bounds:
+                self.assertIsNone(row["auc"])
+                return
+            self.assertLessEqual(sum(low for low, _ in bounds) / len(bounds) - 1e-9, row["auc"])
+            self.assertGreaterEqual(sum(high for _, high in bounds) / len(bounds) + 1e-9, row["auc"])
+
+        self.assertEqual([day["day"] for day in figures["days"]], ["2026-11-20", "2026-11-21"])
+        for day in figures["days"]:
+            same(day, days[day["day"]])
+        self.assertIsInstance(figures["days"][0]["mrr_se"], float)
+        self.assertEqual([(row["least"], row["most"]) for row in figures["by_reads"]], [(0, 0), (1, 5), (6, 20), (21, None)])
+        for row in figures["by_reads"]:
+            same(row, histories.get(row["least"], []))
+        self.assertEqual(sum(row["slates"] for row in figures["by_reads"]), 12)
+        status, text, errors = run("eval", "--behaviors", BEHAVIORS, "--news", NEWS, "--per-day", env=self.env)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn("2026-11-21       1", text)
+
+    def test_drawing(self):
+        path = os.path.join(self.folder, "auc.svg")
+        figures = self.eval("--svg", path)[0]
+        svg = xml.etree.ElementTree.parse(path).getroot()
+        self.assertEqual(svg.tag, "{http://www.w3.org/2000/svg}svg")
+        texts = [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
+        self.assertIn("AUC of a slate", texts)
+        self.assertTrue(any(text.startswith("time (UTC), 20 Nov 2026") for text in texts), texts)
+        self.assertTrue(any(text.startswith(f"mean {figures['auc']:.4f}, standard error") for text in texts), texts)
+        self.assertIn("No such file", self.refused_late("--behaviors", BEHAVIORS, "--svg", "/nowhere/auc.svg"))
+
+    def refused_late(self, *arguments):
+        status, _, errors = run("eval", *arguments, env=self.env)
+        self.assertEqual((status, errors.count("\n")), (1, 1), errors)
+        return errors
 
     def test_a_seed_repeats_the_run(self):
         first, second = self.eval("--seed", "9")[0], self.eval("--seed", "9")[0]
