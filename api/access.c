@@ -125,7 +125,7 @@ static struct span host_of(struct span authority)
 		const char *end = memchr(authority.data, ']', authority.len);
 		return end ? (struct span){authority.data + 1, (size_t)(end - authority.data) - 1} : authority;
 	}
-	const char *colon = memchr(authority.data ? authority.data : "", ':', authority.len);
+	const char *colon = authority.len ? memchr(authority.data, ':', authority.len) : NULL;
 	return colon ? (struct span){authority.data, (size_t)(colon - authority.data)} : authority;
 }
 
@@ -136,7 +136,7 @@ static bool foreign_name(struct span host)
 	static const char *const reserved[] = {".localhost", ".test", ".example", ".invalid", "example.com", "example.net",
 	                                       "example.org", NULL};
 	struct config_network ignored;
-	if (!memchr(host.data ? host.data : "", '.', host.len) || config_network_parse(host, &ignored) == 0)
+	if (host.len == 0 || !memchr(host.data, '.', host.len) || config_network_parse(host, &ignored) == 0)
 		return false;
 	for (int i = 0; reserved[i]; i++) {
 		size_t n = strlen(reserved[i]);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "api/access.h"
+#include "engine/base/ascii.h"
 #include "engine/base/log.h"
 
 int64_t api_now_ms(void *ctx)
@@ -138,7 +139,7 @@ struct span api_media_type(struct http_exchange *x)
 	if (!lower)
 		return (struct span){NULL, 0};
 	for (size_t i = 0; i < n; i++)
-		lower[i] = field.data[i] >= 'A' && field.data[i] <= 'Z' ? (char)(field.data[i] + 32) : field.data[i];
+		lower[i] = ascii_lower(field.data[i]);
 	lower[n] = '\0';
 	return (struct span){lower, n};
 }

@@ -36,8 +36,8 @@ extern const struct http_route api_routes[];
 extern const size_t api_n_routes;
 /* For http_config: fills hooks, clock, routes and ctx. */
 void api_install(struct api *api, struct http_config *config);
-/* The time by the server's clock. */
-int64_t api_now_ms(void *api);
+/* The time by the server's clock. ctx: a struct api. */
+int64_t api_now_ms(void *ctx);
 
 struct api_worker {
 	struct api *api;

@@ -56,24 +56,30 @@ static bool read_url(struct load_config *f, char host_out[HOST_BYTES], const cha
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&f->address;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&f->address;
-	unsigned port = 80;
-	char host[64], tail[2] = "";
-	if (sscanf(url, "http://[%63[0-9a-fA-F:]]:%u%1s", host, &port, tail) >= 1) {
-		*v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-		f->address_len = sizeof(*v6);
-		snprintf(host_out, HOST_BYTES, "[%s]:%u", host, port);
-		return inet_pton(AF_INET6, host, &v6->sin6_addr) == 1 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) && port < 65536 &&
-		       (tail[0] == '\0' || tail[0] == '/');
+	char host[64];
+	int end = 0;
+	bool is_v6 = sscanf(url, "http://[%63[0-9a-fA-F:]]%n", host, &end) == 1 && end > 0;
+	if (!is_v6 && sscanf(url, "http://%63[0-9a-z.]%n", host, &end) != 1)
+		return false;
+	unsigned long port = 80;
+	const char *rest = url + end;
+	if (*rest == ':') {
+		port = strtoul(rest + 1, NULL, 10);
+		rest += 1 + strspn(rest + 1, "0123456789");
 	}
-	if (sscanf(url, "http://%63[0-9a-z.]:%u%1s", host, &port, tail) < 1)
+	if (port == 0 || port > UINT16_MAX || (*rest && *rest != '/'))
 		return false;
 	if (strcmp(host, "localhost") == 0)
 		snprintf(host, sizeof(host), "127.0.0.1");
+	snprintf(host_out, HOST_BYTES, is_v6 ? "[%s]:%lu" : "%s:%lu", host, port);
+	if (is_v6) {
+		*v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+		f->address_len = sizeof(*v6);
+		return inet_pton(AF_INET6, host, &v6->sin6_addr) == 1 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+	}
 	*v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	f->address_len = sizeof(*v4);
-	snprintf(host_out, HOST_BYTES, "%s:%u", host, port);
-	return inet_pton(AF_INET, host, &v4->sin_addr) == 1 && ntohl(v4->sin_addr.s_addr) >> 24 == 127 && port < 65536 &&
-	       (tail[0] == '\0' || tail[0] == '/');
+	return inet_pton(AF_INET, host, &v4->sin_addr) == 1 && ntohl(v4->sin_addr.s_addr) >> 24 == 127;
 }
 
 static bool read_number(const char *name, const char *text, double least, double most, double *out)

@@ -334,11 +334,12 @@ static int read_list(const char *path, json_t **out)
 	struct buf text = {0};
 	struct json_problem problem;
 	int r = file_read(path, 64 << 20, &text);
-	if (r == 0)
+	if (r == 0) {
 		r = json_parse(buf_span(&text), out, &problem);
+		if (r == 1)
+			fprintf(stderr, "mynews import: %s: line %zu: %s\n", path, problem.line, problem.text);
+	}
 	buf_free(&text);
-	if (r == 1)
-		fprintf(stderr, "mynews import: %s: line %zu: %s\n", path, problem.line, problem.text);
 	if (r == 0 && !json_is_array(*out)) {
 		fprintf(stderr, "mynews import: %s: is not a JSON list\n", path);
 		json_decref(*out);

@@ -68,7 +68,7 @@ void config_defaults(struct config *out)
 	for (size_t i = 0; i < N_SETTINGS; i++) {
 		const struct setting *s = &settings[i];
 		if (s->kind == KIND_TEXT)
-			strcpy(field(out, s), s->text);
+			snprintf(field(out, s), (size_t)s->max + 1, "%s", s->text);
 		else if (s->kind == KIND_BOOL)
 			*(bool *)field(out, s) = s->value != 0;
 		else
@@ -118,7 +118,7 @@ int config_network_parse(struct span text, struct config_network *out)
 {
 	char host[64];
 	unsigned char v4[4], v6[16];
-	const char *slash = memchr(text.data ? text.data : "", '/', text.len);
+	const char *slash = text.len ? memchr(text.data, '/', text.len) : NULL;
 	size_t len = slash ? (size_t)(slash - text.data) : text.len;
 	if (len == 0 || len >= sizeof(host))
 		return 1;

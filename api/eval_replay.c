@@ -163,7 +163,7 @@ static int add_article(struct replay *p, struct arena *arena, struct span id, in
 	int r = map_put(p->articles, key, 1);
 	if (r == 0)
 		r = mind_news_article(p->config.news, arena, id, &articles[*n], &found);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	articles[(*n)++].published_at_ms = known_ms;
 	p->totals.n_articles++;

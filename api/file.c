@@ -110,9 +110,9 @@ void lines_progress(const struct lines *l, uint64_t *at_bytes, uint64_t *of_byte
 
 int file_read(const char *path, size_t max_bytes, struct buf *out)
 {
-	struct lines *l;
+	struct lines *l = NULL;
 	int r = lines_open(path, &l);
-	if (r < 0)
+	if (!l)
 		return r;
 	while ((r = fill(l)) == 0) {
 		if (out->len + l->len > max_bytes) {

@@ -433,8 +433,10 @@ int load_run(const struct load_config *config, struct load_result *out)
 	rng_seed(&l->rng, config->seed);
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->connections = calloc(config->n_connections, sizeof(*l->connections));
-	if (l->epoll < 0 || !l->connections)
-		r = l->epoll < 0 ? -errno : -ENOMEM;
+	if (!l->connections)
+		r = -ENOMEM;
+	else if (l->epoll < 0)
+		r = -errno;
 	for (unsigned i = 0; l->connections && i < config->n_connections; i++)
 		l->connections[i].fd = -1;
 	for (unsigned i = 0; r == 0 && i < config->n_connections; i++)

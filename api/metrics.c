@@ -144,14 +144,15 @@ static void put_requests(const struct metrics *m, const struct http_route *route
 
 uint64_t metrics_rss_bytes(void)
 {
-	unsigned long long pages = 0;
+	char line[128] = "", *second;
 	FILE *f = fopen("/proc/self/statm", "re");
 	if (!f)
 		return 0;
-	if (fscanf(f, "%*u %llu", &pages) != 1)
-		pages = 0;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
 	fclose(f);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	second = strchr(line, ' ');
+	return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static void put(struct buf *b, const char *name, const char *type, const char *help, double value)

@@ -26,7 +26,7 @@ struct metrics_gauges {
 	uint64_t rss_bytes, uptime_s, n_limited;
 };
 /* routes: [n_routes], the table the counters are for. Any thread. */
-void metrics_write(struct metrics *m, const struct http_route *routes, const struct metrics_gauges *g, struct buf *out);
+void metrics_write(struct metrics *m, const struct http_route *routes, const struct metrics_gauges *g, struct buf *b);
 /* All requests, and those answered with 500 or more. */
 void metrics_totals(struct metrics *m, uint64_t *n_requests, uint64_t *n_failed);
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/rfc3339.h"
 #include "engine/base/rng.h"
 
 enum { TOPICS = 3000, PLACES = 800, SOURCES = 400, RECENT = 400, OWN_WORDS = 9, DAYS = 20, TEXT_BYTES = 2048 };
@@ -121,16 +122,9 @@ static void put_text(struct generator *g, char *out, const struct happening *h, 
 	out[at - 1] = '\0';
 }
 
-static void put_time(char out[32], int64_t s)
-{
-	struct tm tm;
-	time_t t = s;
-	strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
-}
-
 static void write_articles(struct generator *g, unsigned first, unsigned n, int64_t now_s)
 {
-	char title[TEXT_BYTES], summary[TEXT_BYTES], when[32];
+	char title[TEXT_BYTES], summary[TEXT_BYTES], when[RFC3339_BYTES + 1];
 	struct rng *r = &g->text;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned number = first + i;
@@ -138,7 +132,7 @@ static void write_articles(struct generator *g, unsigned first, unsigned n, int6
 		unsigned source = zipf(r, SOURCES);
 		put_text(g, title, h, 8 + (unsigned)rng_below(r, 6), 60);
 		put_text(g, summary, h, 30 + (unsigned)rng_below(r, 20), 40);
-		put_time(when, now_s - (int64_t)((double)(n - i) / n * DAYS * 86400));
+		rfc3339_format((now_s - (int64_t)((double)(n - i) / n * DAYS * 86400)) * 1000, when);
 		printf("{\"id\":\"bench-a%u\",\"title\":\"%s\",\"url\":\"https://source-%u.example/%s/%u\",\"summary\":\"%s\","
 		       "\"source\":\"Source %u\",\"section\":\"%s\",\"topics\":[\"topic %u\",\"topic %u\",\"topic %u\"],"
 		       "\"places\":[\"place %u\"],\"language\":\"%s\",\"published_at\":\"%s\"}\n",
@@ -174,7 +168,7 @@ static void write_events(struct generator *g, unsigned readers, unsigned n, unsi
 	static uint32_t start[TOPICS + 2];
 	uint32_t *numbers = by_topic(g, articles, start);
 	struct rng *r = &g->text;
-	char when[32];
+	char when[RFC3339_BYTES + 1];
 	for (unsigned i = 0; i < n; i++) {
 		unsigned reader = i < readers * 10 ? i % readers : zipf(r, readers);
 		struct rng taste;
@@ -183,7 +177,7 @@ static void write_events(struct generator *g, unsigned readers, unsigned n, unsi
 		uint32_t n_topic = start[topic + 1] - start[topic];
 		if (n_topic > 0 && rng_below(r, 5) > 0)
 			article = numbers[start[topic + 1] - 1 - zipf(r, n_topic)];
-		put_time(when, now_s - (int64_t)((double)(n - i) / n * 3 * 86400));
+		rfc3339_format((now_s - (int64_t)((double)(n - i) / n * 3 * 86400)) * 1000, when);
 		printf("{\"id\":\"bench-e%u\",\"user_id\":\"bench-%u\",\"article_id\":\"bench-a%u\",\"type\":\"%s\",\"at\":\"%s\"}\n", i,
 		       reader, article, types[rng_below(r, sizeof(types) / sizeof(types[0]))], when);
 	}

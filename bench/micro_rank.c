@@ -94,8 +94,8 @@ int main(int argc, char **argv)
 		score_us[MAX_ROUNDS];
 	uint64_t n_eligible;
 	struct world_config config = {.seed = 1, .n_names = 20000, .vector_most = 20, .plain = true};
-	config.n_articles = argc > 1 ? (uint32_t)atoi(argv[1]) : 100000;
-	size_t n_topics = argc > 2 ? (size_t)atoi(argv[2]) : 100, rounds = argc > 3 ? (size_t)atoi(argv[3]) : 2000;
+	config.n_articles = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
+	size_t n_topics = argc > 2 ? strtoul(argv[2], NULL, 10) : 100, rounds = argc > 3 ? strtoul(argv[3], NULL, 10) : 2000;
 	config.n_stories = config.n_articles * 2 / 3;
 	struct rank_scratch *s;
 	world_new(&w, &config);

@@ -4,7 +4,6 @@
  *
  * Title and the first 300 characters of the summary (or body), the language as declared or as given. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "engine/text/text.h"
@@ -52,40 +51,39 @@ static double cpu_us(void)
 
 int main(int argc, char **argv)
 {
-	struct set *set = calloc(1, sizeof(*set));
+	static struct set set;
 	struct text *text;
 	struct text_df *df;
 	size_t n_bytes = 0, n_vector = 0;
 	double us = 0;
-	if (!set || text_new(&text) || text_df_new(&df))
+	if (text_new(&text) || text_df_new(&df))
 		return 1;
-	set->language = span_of(argc > 2 ? argv[2] : "");
-	if (argc < 2 || ndjson_each(argv[1], keep, set) < 0) {
+	set.language = span_of(argc > 2 ? argv[2] : "");
+	if (argc < 2 || ndjson_each(argv[1], keep, &set) < 0) {
 		fprintf(stderr, "usage: text_speed ARTICLES.ndjson[.gz] [LANGUAGE]\n");
 		return 2;
 	}
 	for (int round = 0; round < ROUNDS; round++)
-		for (size_t i = 0; i < set->n; i++) {
+		for (size_t i = 0; i < set.n; i++) {
 			struct arena arena = {0};
 			struct text_analysis found;
 			double before = cpu_us();
-			if (text_analyse(text, &arena, &set->articles[i], NULL, 0, df, 1 + round, &found))
+			if (text_analyse(text, &arena, &set.articles[i], NULL, 0, df, 1 + round, &found))
 				return 1;
 			us += cpu_us() - before;
-			n_bytes += set->articles[i].title.len + set->articles[i].summary.len;
+			n_bytes += set.articles[i].title.len + set.articles[i].summary.len;
 			n_vector += found.n_vector;
 			if (round == 0)
 				text_df_add(df, found.terms, found.n_terms, 1);
 			arena_free(&arena);
 		}
-	size_t n = set->n * ROUNDS;
+	size_t n = set.n * ROUNDS;
 	if (n == 0)
 		return 1;
 	printf("%zu analyses, %.0f bytes and %.1f vector entries each: %.1f us\n", n, (double)n_bytes / (double)n,
 	       (double)n_vector / (double)n, us / (double)n);
 	text_df_free(df);
 	text_free(text);
-	arena_free(&set->arena);
-	free(set);
+	arena_free(&set.arena);
 	return 0;
 }

@@ -13,7 +13,7 @@ const struct engine_config engine_config_default = {
 	.readers_cached = 20000, .story_max = 50, .story_window_h = 36, .learn_delay_ms = -1,
 	.learn_pending_bytes = (size_t)64 << 20};
 
-enum { BATCH_ELEMENTS = 1024, IDLE_MS = 50, READERS_MAX = 256 };
+enum { BATCH_ELEMENTS = 1024, LINGER_MS = 10, IDLE_MS = 50, READERS_MAX = 256 };
 
 /* ---- around a batch ---- */
 
@@ -377,6 +377,7 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	if (r == 0)
 		r = engine_recover(e, now_ms, problem);
 	struct writer_config writer = {.queue_elements = config->queue_elements, .batch_elements = BATCH_ELEMENTS,
+	                               .linger_ms = LINGER_MS,
 	                               .hooks = {.ctx = e, .batch_begin = batch_begin, .batch_seal = batch_seal,
 	                                         .batch_end = batch_end, .idle = idle, .idle_ms = IDLE_MS}};
 	if (r == 0) {

@@ -160,7 +160,8 @@ struct feed_request {
 };
 
 struct feed_reason {
-	const char *code;   /* a feature's name, or "pin" */
+	const char *code;   /* a feature's or column's name, or "pin" */
+	const char *group;  /* what a reader is told of the code, where several codes share a sentence; else NULL */
 	struct span topic;  /* namespaced; empty when it has none */
 	struct span label;  /* the topic as it is written, without namespace */
 	double contribution;

@@ -111,9 +111,14 @@ static int refill(struct page *p)
 	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &request, want, p->pool + n_left, &n, NULL);
 	if (r < 0)
 		return r;
+	r = query_order(p->w, p->arena, &p->query, p->pool + n_left, n);
+	if (r < 0)
+		return r;
 	p->n_pool = n_left + n;
 	p->exhausted = n < want;
-	p->pool_is_new = true;
+	p->pool_is_new = p->refilled = true;
+	if (query_has_stage_two(&p->query))
+		rank_sort(p->pool, p->n_pool); /* each part has its model's scores */
 	memset(p->taken, 0, p->n_pool * sizeof(*p->taken));
 	return 0;
 }
@@ -130,9 +135,10 @@ static int pick_from_pool(struct page *p, size_t n)
 {
 	size_t n_picked = 0;
 	uint16_t *order = arena_alloc(p->arena, (n + 1) * sizeof(*order));
+	uint16_t *n_left_before = arena_alloc(p->arena, p->n_pool * sizeof(*n_left_before));
 	size_t n_placed = p->n_lead + p->n_before + p->n_shown;
 	struct rank_item *placed = arena_alloc(p->arena, (n_placed + 1) * sizeof(*placed));
-	if (!order || !placed)
+	if (!order || !n_left_before || !placed)
 		return -ENOMEM;
 	memcpy(placed, p->lead, p->n_lead * sizeof(*placed));
 	if (p->n_before)
@@ -150,14 +156,16 @@ static int pick_from_pool(struct page *p, size_t n)
 				order[n_picked++] = (uint16_t)i;
 			}
 	}
-	/* How far diversity moved each: its place among the untaken by score, against its place now. */
+	/* How far diversity moved each: its place by score, among what is left and what was picked with it and after it. */
+	uint16_t n_left = 0;
+	for (size_t i = 0; i < p->n_pool; i++) {
+		n_left_before[i] = n_left;
+		n_left += !p->taken[i];
+	}
 	for (size_t k = 0; k < n_picked; k++) {
-		size_t by_score = 0;
-		for (size_t i = 0; i < order[k]; i++) {
-			by_score += !p->taken[i];
-			for (size_t j = k; p->taken[i] && j < n_picked; j++)
-				by_score += order[j] == i;
-		}
+		size_t by_score = n_left_before[order[k]];
+		for (size_t j = k; j < n_picked; j++)
+			by_score += order[j] < order[k];
 		p->moved[p->n_shown] = (int)by_score;
 		p->shown[p->n_shown++] = p->pool[order[k]];
 	}
@@ -262,6 +270,25 @@ static int finish(struct page *p, const struct feed_request *q, uint64_t feed, u
 	return FEED_OK;
 }
 
+/* What is shown was measured on an earlier page, or before a refill: once more, among what it might have been, for learning
+ * and for reasons. */
+static int measure_page(struct page *p)
+{
+	size_t n = p->n_shown;
+	if (!query_has_stage_two(&p->query))
+		return 0;
+	struct rank_item *items = arena_alloc(p->arena, (p->n_shown + p->n_pool + 1) * sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	memcpy(items, p->shown, n * sizeof(*items));
+	for (size_t i = 0; i < p->n_pool && n < LIMIT_POOL; i++)
+		if (!p->taken[i])
+			items[n++] = p->pool[i];
+	/* Their stage-one scores of now. */
+	int r = rank_score(p->w->scratch, p->w->engine->catalog, &p->query.rank, items, n, NULL);
+	return r < 0 ? r : query_measure(p->w, p->arena, &p->query, items, n);
+}
+
 static int first_page(struct page *p, const struct feed_request *q, struct feed *out)
 {
 	bool logged;
@@ -270,6 +297,9 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	p->query.rank.created_before_seq = p->sequence + 1;
 	size_t n;
 	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &p->query.rank, LIMIT_POOL, p->pool, &n, NULL);
+	if (r < 0)
+		return r;
+	r = query_order(p->w, p->arena, &p->query, p->pool, n);
 	if (r < 0)
 		return r;
 	p->n_pool = n;
@@ -283,7 +313,11 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	uint64_t feed = feed_number_next(p->w, q->now_ms);
 	if (r == 0)
 		r = slate_keep(p, feed, 0, &logged);
-	return r < 0 ? r : finish(p, q, feed, 0, logged, out);
+	if (r == 0 && p->refilled)
+		r = measure_page(p);
+	if (r == 0 && logged)
+		r = query_wait(p->w, p->arena, &p->query, p->shown, p->n_shown, 1, feed, 0);
+	return r != 0 ? r : finish(p, q, feed, 0, logged, out);
 }
 
 /* The same cursor again: the same slate, less what may not be shown any more. */
@@ -339,15 +373,21 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 			return -EINVAL;
 		r = replay_page(p, &stored);
 		p->exhausted = stored.exhausted;
+		if (r >= 0)
+			r = measure_page(p);
 	} else if (r == 1) {
 		r = fill_page(p);
 		if (r == 0)
 			r = slate_keep(p, feed, page, &logged);
+		if (r == 0)
+			r = measure_page(p);
+		if (r == 0 && logged)
+			r = query_wait(p->w, p->arena, &p->query, p->shown, p->n_shown, (unsigned)p->n_before + 1, feed, page);
 	}
 	return r < 0 ? r : finish(p, q, feed, page, logged, out);
 }
 
-int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_request *q, struct feed *out)
+int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_request *request, struct feed *out)
 {
 	struct page *p = arena_calloc(arena, 1, sizeof(*p));
 	if (!p)
@@ -355,10 +395,10 @@ int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_
 	p->w = w;
 	p->arena = arena;
 	p->pool = w->pool;
-	p->n_wanted = q->limit;
-	p->request_hash = request_hash(q);
-	int r = query_prepare(w, arena, q, &p->query);
+	p->n_wanted = request->limit;
+	p->request_hash = request_hash(request);
+	int r = query_prepare(w, arena, request, &p->query);
 	if (r != 0)
 		return r;
-	return q->cursor.len ? later_page(p, q, out) : first_page(p, q, out);
+	return request->cursor.len ? later_page(p, request, out) : first_page(p, request, out);
 }

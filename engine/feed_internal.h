@@ -9,6 +9,9 @@ struct query {
 	struct rank_request rank;
 	const struct reader *reader; /* NULL: nothing known */
 	struct span edition_key;     /* asked for, else the reader's own; empty none */
+	/* stage_two.c; example NULL: the model is linear, or nothing was ranked yet */
+	struct rank_stage_two two;
+	struct example *example;
 };
 
 /* Looks everything up. Returns FEED_OK, FEED_UNKNOWN_EDITION, FEED_UNKNOWN_MODEL, or negative errno. A filter by a topic
@@ -16,8 +19,19 @@ struct query {
 int query_prepare(struct engine_worker *w, struct arena *arena, const struct feed_request *q, struct query *out)
 	__attribute__((warn_unused_result));
 
-/* What stage two of a request's ranking may look at. */
-struct rank_stage_two query_stage_two(const struct engine_worker *w, const struct query *query);
+/* stage_two.c: whether the model orders shortlists; measures the columns of a shortlist that stage one has scored; and puts
+ * it into the model's order with the model's scores. Nothing happens where the model is linear. Return 0 or -ENOMEM. */
+bool query_has_stage_two(const struct query *query);
+int query_measure(struct engine_worker *w, struct arena *arena, struct query *query, const struct rank_item *items,
+                  size_t n) __attribute__((warn_unused_result));
+int query_order(struct engine_worker *w, struct arena *arena, struct query *query, struct rank_item *items, size_t n)
+	__attribute__((warn_unused_result));
+/* Reasons of an item of the shortlist, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */
+int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
+                  bool all, struct feed_item *out) __attribute__((warn_unused_result));
+/* The items of a page, first_position the place of the first (0: order unknown), wait for their reader's events. */
+int query_wait(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
+               size_t n, unsigned first_position, uint64_t feed, uint16_t page) __attribute__((warn_unused_result));
 
 /* feed.c: numbers of feeds, and how they are written. */
 uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms);
@@ -47,6 +61,7 @@ struct page {
 	size_t n_pool;
 	bool taken[LIMIT_FEED_DEPTH];
 	bool exhausted;   /* nothing eligible is left outside the pool */
+	bool refilled;    /* on this page */
 	bool pool_is_new; /* drawn on this page, so its slate keeps it */
 	struct rank_item shown[LIMIT_FEED];
 	bool pinned[LIMIT_FEED];

@@ -221,10 +221,10 @@ static void fold_co_reading(struct learner *l, const struct example *e, uint32_t
 static void fold_signals(struct learner *l, const struct example *e)
 {
 	uint32_t minute = (uint32_t)(e->at_ms / 60000);
-	float n_clicked = 0;
+	unsigned n = 0;
 	for (size_t i = 0; i < e->n; i++)
-		n_clicked += clicked(&e->slots[i]);
-	float expected = n_clicked / (float)e->n;
+		n += clicked(&e->slots[i]);
+	float n_clicked = (float)n, expected = n_clicked / (float)e->n;
 	add(l, SIGNAL_ALL, 0, 0, minute, n_clicked, (float)e->n, 0, 0);
 	for (size_t i = 0; i < e->n; i++) {
 		const struct example_slot *s = &e->slots[i];

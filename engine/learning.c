@@ -4,6 +4,7 @@
  * Closing is an operation of the writer's like any other. In its transaction each slate due that teaches something gets a
  * record in its reader's chain and an example under the same sequence number; after the commit the examples are learnt in
  * that order, and workers see the result before anyone is told. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -137,6 +138,7 @@ static int close_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 static int count_expected(struct engine *e, const struct example *example, uint64_t sequence, const struct map *through)
 {
 	unsigned n_clicked = 0;
+	assert(example->n > 0);
 	for (size_t i = 0; i < example->n; i++)
 		n_clicked += (example->slots[i].events & ~(1u << EVENT_IMPRESSION | 1u << EVENT_DISLIKE | 1u << EVENT_HIDE)) != 0;
 	int delta = (int)(n_clicked * CATALOG_EXPECTED_ONE / example->n), r = 0;

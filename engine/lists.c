@@ -133,13 +133,6 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 	return r;
 }
 
-struct rank_stage_two query_stage_two(const struct engine_worker *w, const struct query *query)
-{
-	return (struct rank_stage_two){.signals = learner_signals(w->engine->learner),
-	                               .learned = learner_learned(w->engine->learner, query->rank.model_slot),
-	                               .user = query->reader ? query->reader->user : 0};
-}
-
 static int fill_others(struct engine_worker *w, struct arena *arena, const struct rank_item *item, struct feed_item *out)
 {
 	const struct catalog_members *m = catalog_story(w->engine->catalog, item->story);
@@ -216,6 +209,11 @@ int feed_item_fill(struct engine_worker *w, struct arena *arena, const struct qu
 	int r = fill_others(w, arena, item, out);
 	if (r < 0 || query->rank.order != RANK_RANKED)
 		return r;
+	if (query->example) {
+		r = query_explain(w, arena, query, item, explain, out);
+		if (r != 1)
+			return r; /* 1: not of the shortlist, a pin say, and scored by stage one */
+	}
 	struct rank_reason rows[RANK_REASONS_MAX];
 	size_t n = rank_explain(w->scratch, w->engine->catalog, &query->rank, item, rows);
 	if (!explain)
@@ -298,23 +296,6 @@ static int score_list(struct engine_worker *w, struct arena *arena, const struct
 	return rank_score(w->scratch, w->engine->catalog, &query->rank, items, *n_found, NULL);
 }
 
-/* Lets a list wait for its reader's events, as a slate of its own whose order is not known. */
-static int wait_for_events(struct engine_worker *w, struct arena *arena, const struct query *query,
-                           const struct example *e, char feed_id[32])
-{
-	size_t n = e->n < EXAMPLE_SLOTS_MAX ? e->n : EXAMPLE_SLOTS_MAX;
-	uint16_t *which = arena_calloc(arena, n, sizeof(*which));
-	uint8_t *positions = arena_calloc(arena, n, 1);
-	if (!which || !positions)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		which[i] = (uint16_t)i;
-	uint64_t feed = feed_number_next(w, query->rank.now_ms);
-	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, query->rank.model);
-	feed_id_format(feed, feed_id);
-	return learning_wait_take(w->engine, pending_slate_new(e, which, positions, n, feed, 0, due_ms));
-}
-
 int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
                  const struct span *article_ids, size_t n, double *scores, char feed_id[32])
 {
@@ -328,21 +309,22 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		scores[i] = NAN;
 	if (feed_id)
 		feed_id[0] = '\0';
-	if (!model_has_shortlist(query.rank.model) || n_found == 0) {
+	if (!query_has_stage_two(&query) || n_found == 0) {
 		for (size_t i = 0; i < n_found; i++)
 			scores[at[i]] = (double)items[i].score / RANK_ONE;
 		return 0;
 	}
-	struct rank_stage_two two = query_stage_two(w, &query);
-	struct example *e;
 	double *found = arena_alloc(arena, n_found * sizeof(*found));
-	r = found ? rank_shortlist(w->scratch, w->engine->catalog, &query.rank, &two, items, n_found, arena, &e) : -ENOMEM;
+	r = found ? query_measure(w, arena, &query, items, n_found) : -ENOMEM;
 	if (r == 0)
-		r = rank_shortlist_score(query.rank.model, &two, e, arena, found);
+		r = rank_shortlist_score(query.rank.model, &query.two, query.example, arena, found);
 	for (size_t i = 0; i < n_found && r == 0; i++)
 		scores[at[i]] = found[i];
-	if (r == 0 && feed_id)
-		r = wait_for_events(w, arena, &query, e, feed_id);
+	if (r == 0 && feed_id) {
+		uint64_t feed = feed_number_next(w, request->now_ms);
+		feed_id_format(feed, feed_id);
+		r = query_wait(w, arena, &query, items, n_found, 0, feed, 0);
+	}
 	return r;
 }
 
@@ -356,7 +338,8 @@ int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_
 	if (r != 0)
 		return r;
 	qsort(items, n_found, sizeof(*items), by_score);
-	return fill_list(w, arena, &query, items, n_found, request->explain, request->now_ms, out);
+	r = query_order(w, arena, &query, items, n_found);
+	return r < 0 ? r : fill_list(w, arena, &query, items, n_found, request->explain, request->now_ms, out);
 }
 
 int engine_related(struct engine_worker *w, struct arena *arena, struct span article_id, unsigned limit, int64_t now_ms,
@@ -385,6 +368,30 @@ int engine_related(struct engine_worker *w, struct arena *arena, struct span art
 	return r < 0 ? r : fill_list(w, arena, &query, w->pool, n_pool, false, now_ms, out);
 }
 
+/* Scores an item by stage two among the best of the pool. *place is where its story stands there, 0 when it does not. */
+static int explain_in_pool(struct engine_worker *w, struct arena *arena, struct query *query, size_t n_pool,
+                           struct rank_item *item, unsigned *place)
+{
+	size_t n = n_pool < LIMIT_POOL ? n_pool : LIMIT_POOL;
+	struct rank_item *items = arena_alloc(arena, (n + 1) * sizeof(*items));
+	bool there = false;
+	if (!items)
+		return -ENOMEM;
+	memcpy(items, w->pool, n * sizeof(*items));
+	for (size_t i = 0; i < n; i++)
+		there = there || items[i].article == item->article;
+	if (!there)
+		items[n++] = *item;
+	int r = query_order(w, arena, query, items, n);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (items[i].article == item->article)
+			item->score = items[i].score;
+		if (there && items[i].article == item->article)
+			*place = (unsigned)i + 1;
+	}
+	return r;
+}
+
 int engine_explain(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
                    struct span article_id, struct explanation *out)
 {
@@ -406,7 +413,7 @@ int engine_explain(struct engine_worker *w, struct arena *arena, const struct fe
 		return store_get(w->txn, TABLE_ARTICLE_IDS, article_id, &value);
 	if (r == 0)
 		r = rank_score(w->scratch, w->engine->catalog, &query.rank, &item, 1, &why);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (why == RANK_ELIGIBLE)
 		r = rank_pool(w->scratch, w->engine->catalog, &query.rank, LIMIT_FEED_DEPTH, w->pool, &n_pool, NULL);
@@ -419,6 +426,10 @@ int engine_explain(struct engine_worker *w, struct arena *arena, const struct fe
 	for (size_t i = 0; i < n_pool && out->rank == 0; i++)
 		if (w->pool[i].story == item.story)
 			out->rank = (unsigned)i + 1;
+	if (query_has_stage_two(&query))
+		r = explain_in_pool(w, arena, &query, n_pool, &item, &out->rank);
+	if (r < 0)
+		return r;
 	out->why = names[why];
 	out->score = (double)item.score / RANK_ONE;
 	return feed_item_fill(w, arena, &query, &item, true, &out->item);

@@ -230,8 +230,8 @@ int engine_user_export(struct engine_worker *w, struct arena *arena, struct span
 	int r = store_read_renew(w->txn);
 	if (r == 0)
 		r = readers_get(w->engine->readers, w->txn, user_id, w->reader, &reader);
-	if (r < 0 || !reader)
-		return r < 0 ? r : USER_NOT_FOUND;
+	if (r != 0 || !reader)
+		return r != 0 ? r : USER_NOT_FOUND;
 	uint64_t head = reader->chain_head;
 	r = put_settings(w, arena, user_id, now_ms, out);
 	if (r == 0)

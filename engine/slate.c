@@ -1,6 +1,7 @@
 /* Slates: what a page showed, kept under feed number and page, and the cursors that name the next page.
  *
- * A slate is queued before the reply and committed with the next batch. It names the pool where that was drawn, so that
+ * A slate is queued before the reply and committed with the next batch, which comes soon: at once when a later page waits
+ * for it, else when an event does, else after some milliseconds, so that a sync serves many slates. It names the pool where that was drawn, so that
  * later pages go on from it, and what the reader saw last before the feed, which caps count. */
 #include <errno.h>
 #include <stdlib.h>
@@ -116,7 +117,7 @@ static bool submit_slate(struct engine *e, const struct slate_record *record, ui
 	slate_record_encode(&b, record);
 	struct slate_op *s = b.failed ? NULL : malloc(sizeof(*s) + b.len);
 	if (s) {
-		s->op = (struct write_op){.n_elements = 1, .apply = slate_apply, .done = slate_done};
+		s->op = (struct write_op){.n_elements = 1, .apply = slate_apply, .done = slate_done, .patient = true};
 		s->feed = feed;
 		s->page = page;
 		s->user = record->user;

@@ -4,6 +4,7 @@
  * anywhere. A topic's record is its name and, when somebody wrote it otherwise ("Vladimir Putin"), a NUL and the label
  * to show. Names are found by a 64-bit hash; numbers index two-level tables of pointers that only grow, so readers
  * need no lock. A number's namespace is in its top bits. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -143,6 +144,7 @@ static int put(struct topics *t, struct store_txn *txn, uint32_t topic, struct s
 	char record[LIMIT_TOPIC_BYTES + 1 + LIMIT_NAME_BYTES];
 	uint8_t key[4];
 	size_t n = name.len;
+	assert(n > 0);
 	memcpy(record, name.data, n);
 	if (label.len) {
 		record[n++] = '\0';

@@ -90,7 +90,7 @@ static void online_explain(const struct model *m, const float *params, const str
 {
 	struct layout l = layout_of(m);
 	const float *x = s->inputs + row * l.n_inputs;
-	double gain[MODEL_INPUTS_MAX];
+	double gain[MODEL_INPUTS_MAX] = {0};
 	*base = 0;
 	for (size_t j = 0; j < l.n_inputs; j++)
 		gain[j] = (double)params[j];

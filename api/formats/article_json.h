@@ -13,7 +13,7 @@ enum article_form { ARTICLE_FORM_BY_SHAPE, ARTICLE_FORM_OWN, ARTICLE_FORM_NINJS 
 void article_json_decode(struct decode *d, const json_t *value, enum article_form form, struct article *out);
 
 /* ninjs alone (called through the above). */
-void ninjs_decode(struct decode *d, const json_t *value, struct article *out);
+void ninjs_decode(struct decode *d, const json_t *value, struct article *a);
 bool ninjs_by_shape(const json_t *value);
 
 /* The rules that hold for both forms once the members are read: makes an id, requires a title, orders the times. */

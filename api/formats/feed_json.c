@@ -63,14 +63,20 @@ static void put_reasons(struct buf *b, const struct feed_item *item, const struc
 
 void feed_json_item(struct buf *b, const struct feed_item *item, const struct feed_words *words)
 {
-	buf_printf(b, "{\"position\":%u,\"article\":", item->position);
+	buf_put_cstr(b, "{\"position\":");
+	buf_put_u64(b, item->position);
+	buf_put_cstr(b, ",\"article\":");
 	buf_put_span(b, item->card);
 	buf_put_cstr(b, ",\"score\":");
 	put_score(b, item->score);
 	buf_put_cstr(b, ",\"propensity\":");
 	buf_put_json_double(b, item->propensity);
 	/* A string: clients treat story numbers as names. */
-	buf_printf(b, ",\"story\":{\"id\":\"%u\",\"size\":%u,\"others\":[", item->story, item->story_size);
+	buf_put_cstr(b, ",\"story\":{\"id\":\"");
+	buf_put_u64(b, item->story);
+	buf_put_cstr(b, "\",\"size\":");
+	buf_put_u64(b, item->story_size);
+	buf_put_cstr(b, ",\"others\":[");
 	for (size_t i = 0; i < item->n_others; i++) {
 		if (i)
 			buf_put_char(b, ',');
@@ -78,8 +84,13 @@ void feed_json_item(struct buf *b, const struct feed_item *item, const struct fe
 	}
 	buf_put_cstr(b, "]}");
 	put_reasons(b, item, words);
-	if (item->moved_by)
-		buf_printf(b, ",\"moved\":{\"by\":%d,\"from\":%d}", item->moved_by, (int)item->position + item->moved_by);
+	if (item->moved_by) {
+		buf_put_cstr(b, ",\"moved\":{\"by\":");
+		buf_put_i64(b, item->moved_by);
+		buf_put_cstr(b, ",\"from\":");
+		buf_put_i64(b, (int64_t)item->position + item->moved_by);
+		buf_put_char(b, '}');
+	}
 	if (item->pinned)
 		buf_put_cstr(b, ",\"pinned\":true");
 	buf_put_char(b, '}');

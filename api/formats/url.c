@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engine/base/ascii.h"
 #include "engine/base/hash.h"
 
 static size_t scheme_length(struct span url)
@@ -70,10 +71,8 @@ struct span url_canonical(struct arena *arena, struct span url)
 	memcpy(out, "https://", 8);
 	size_t end = find_any(url, start, "/?#");
 	const char *at = memrchr(url.data + start, '@', end - start);
-	for (size_t i = at ? (size_t)(at - url.data) + 1 : start; i < end; i++) {
-		char c = url.data[i];
-		out[n++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-	}
+	for (size_t i = at ? (size_t)(at - url.data) + 1 : start; i < end; i++)
+		out[n++] = ascii_lower(url.data[i]);
 	if (ends_with(out, n, start == 8 ? ":443" : ":80"))
 		n -= start == 8 ? 4 : 3;
 	else if (out[n - 1] == ':')

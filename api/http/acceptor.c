@@ -69,6 +69,7 @@ int acceptor_listen(const char *address, int *out_fd, uint16_t *port)
 			close(fd);
 		return rc;
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-core.*): it does not see getsockname write through glibc's transparent union */
 	*port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
 	                                          : ((struct sockaddr_in *)&bound)->sin_port);
 	*out_fd = fd;
@@ -241,8 +242,10 @@ void acceptor_stop(struct acceptor *a)
 		pthread_join(a->thread, NULL);
 		a->started = false;
 	}
-	while (a->refused)
-		refused_end(a->refused);
+	for (struct refused *r = a->refused, *next; r; r = next) {
+		next = r->next;
+		refused_end(r);
+	}
 }
 
 void acceptor_free(struct acceptor *a)

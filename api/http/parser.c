@@ -4,6 +4,7 @@
 #include "api/http/parser.h"
 
 #include "api/http/http.h"
+#include "engine/base/ascii.h"
 
 enum { REQUEST_LINE, FIELDS, BODY_LENGTH, CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_DATA_CR,
        CHUNK_DATA_LF, TRAILER, TRAILER_LF, FINISHED };
@@ -17,11 +18,6 @@ static enum http_step bad(struct http_parser *p, unsigned status, const char *re
 	return HTTP_STEP_BAD;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -30,7 +26,7 @@ static bool is_digit(char c)
 bool http_equal_nocase(struct span s, const char *lower_case)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (lower_case[i] == '\0' || lower(s.data[i]) != lower_case[i])
+		if (lower_case[i] == '\0' || ascii_lower(s.data[i]) != lower_case[i])
 			return false;
 	return lower_case[s.len] == '\0';
 }
@@ -315,7 +311,7 @@ static int hex_value(char c)
 {
 	if (is_digit(c))
 		return c - '0';
-	c = lower(c);
+	c = ascii_lower(c);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 

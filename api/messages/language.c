@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "engine/base/ascii.h"
+
 enum { WEIGHT_ONE = 1000, SUBTAG_MAX = 8 };
 
 static bool is_alpha(char c)
@@ -14,11 +16,6 @@ static bool is_alpha(char c)
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 static struct span trim(struct span s)
@@ -63,7 +60,7 @@ static bool is_range(struct span s)
 static int weight_of(struct span s)
 {
 	s = trim(s);
-	if (s.len < 3 || s.len > 7 || lower(s.data[0]) != 'q' || s.data[1] != '=' || (s.data[2] != '0' && s.data[2] != '1'))
+	if (s.len < 3 || s.len > 7 || ascii_lower(s.data[0]) != 'q' || s.data[1] != '=' || (s.data[2] != '0' && s.data[2] != '1'))
 		return -1;
 	int weight = (s.data[2] - '0') * WEIGHT_ONE;
 	if (s.len > 3 && s.data[3] != '.')
@@ -81,7 +78,7 @@ static bool same_tag(struct span a, struct span b)
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++)
-		if (lower(a.data[i]) != lower(b.data[i]))
+		if (ascii_lower(a.data[i]) != ascii_lower(b.data[i]))
 			return false;
 	return true;
 }

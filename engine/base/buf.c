@@ -43,29 +43,6 @@ int buf_reserve(struct buf *b, size_t n_bytes)
 	return 0;
 }
 
-void buf_put(struct buf *b, const void *data, size_t len)
-{
-	if (len == 0 || buf_reserve(b, len) < 0)
-		return;
-	memcpy(b->data + b->len, data, len);
-	b->len += len;
-}
-
-void buf_put_span(struct buf *b, struct span s)
-{
-	buf_put(b, s.data, s.len);
-}
-
-void buf_put_cstr(struct buf *b, const char *cstr)
-{
-	buf_put(b, cstr, strlen(cstr));
-}
-
-void buf_put_char(struct buf *b, char c)
-{
-	buf_put(b, &c, 1);
-}
-
 void buf_put_u64(struct buf *b, uint64_t value)
 {
 	char digits[20];
@@ -101,49 +78,74 @@ void buf_printf(struct buf *b, const char *format, ...)
 	b->len += (size_t)len;
 }
 
-/* What stands for byte c inside a JSON string; NULL when c stands for itself. */
-static const char *json_escape(unsigned char c, char scratch[8])
+/* Does not stand for itself inside a JSON string. 0xE2 may begin U+2028 or U+2029. */
+static bool is_special(unsigned char c)
 {
+	return (c < 0x20) | (c == '"') | (c == '\\') | (c == '<') | (c == 0xE2);
+}
+
+/* How many bytes stand for themselves, from the first on. Whole blocks without a branch inside, so that they vectorise. */
+static size_t plain_run(struct span s)
+{
+	enum { BLOCK = 16 };
+	size_t n = 0;
+	for (; s.len - n >= BLOCK; n += BLOCK) {
+		unsigned char found = 0;
+		for (size_t i = 0; i < BLOCK; i++)
+			found |= is_special((unsigned char)s.data[n + i]);
+		if (found)
+			break;
+	}
+	while (n < s.len && !is_special((unsigned char)s.data[n]))
+		n++;
+	return n;
+}
+
+/* Puts the escape for what begins s, which is_special. Returns how many bytes of s that was. */
+static size_t put_escape(struct buf *b, struct span s)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char c = (unsigned char)s.data[0];
+	const char *escape = NULL;
 	switch (c) {
-	case '"': return "\\\"";
-	case '\\': return "\\\\";
-	case '\n': return "\\n";
-	case '\r': return "\\r";
-	case '\t': return "\\t";
-	case '<': return "\\u003c";
+	case '"': escape = "\\\""; break;
+	case '\\': escape = "\\\\"; break;
+	case '\n': escape = "\\n"; break;
+	case '\r': escape = "\\r"; break;
+	case '\t': escape = "\\t"; break;
+	case '<': escape = "\\u003c"; break;
 	default: break;
 	}
-	if (c >= 0x20)
-		return NULL;
-	snprintf(scratch, 8, "\\u%04x", c);
-	return scratch;
+	if (escape) {
+		buf_put_cstr(b, escape);
+		return 1;
+	}
+	if (c == 0xE2) {
+		bool separator = s.len > 2 && (unsigned char)s.data[1] == 0x80 && ((unsigned char)s.data[2] & 0xFE) == 0xA8;
+		if (!separator) {
+			buf_put_char(b, s.data[0]);
+			return 1;
+		}
+		buf_put_cstr(b, (unsigned char)s.data[2] == 0xA8 ? "\\u2028" : "\\u2029");
+		return 3;
+	}
+	const char text[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+	buf_put(b, text, sizeof(text));
+	return 1;
 }
 
 void buf_put_json_string(struct buf *b, struct span s)
 {
-	char scratch[8];
-	size_t start = 0;
+	if (buf_reserve(b, s.len + 2) < 0) /* enough where nothing is escaped */
+		return;
 	buf_put_char(b, '"');
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-		const char *escape = NULL;
-		size_t n_input = 1;
-		if (c == 0xE2 && i + 2 < s.len && (unsigned char)s.data[i + 1] == 0x80 &&
-		    ((unsigned char)s.data[i + 2] & 0xFE) == 0xA8) {
-			escape = (unsigned char)s.data[i + 2] == 0xA8 ? "\\u2028" : "\\u2029";
-			n_input = 3;
-		} else {
-			escape = json_escape(c, scratch);
-		}
-		if (!escape)
-			continue;
-		buf_put(b, s.data + start, i - start);
-		buf_put_cstr(b, escape);
-		i += n_input - 1;
-		start = i + 1;
+	while (s.len > 0) {
+		size_t n = plain_run(s);
+		buf_put(b, s.data, n);
+		if (n < s.len)
+			n += put_escape(b, (struct span){s.data + n, s.len - n});
+		s = (struct span){s.data + n, s.len - n};
 	}
-	if (s.len > start)
-		buf_put(b, s.data + start, s.len - start);
 	buf_put_char(b, '"');
 }
 

@@ -10,7 +10,9 @@
 
 const int64_t catalog_half_lives_ms[N_HALF_LIVES] = {15 * 60000, 60 * 60000, 3 * 3600000, 12 * 3600000, 48 * 3600000};
 
-enum { AGES = COUNTER_HOURS * 60 + 1, OLD_BUCKET_BYTES = 12 };
+/* Minutes from a kept bucket's middle: the oldest began up to a bucket's length before the kept hours. */
+enum { BUCKET_MIDDLE = BUCKET_MINUTES / 2, AGES = COUNTER_HOURS * 60 + BUCKET_MINUTES - BUCKET_MIDDLE,
+       OLD_BUCKET_BYTES = 12 };
 static float decay_table[AGES][N_HALF_LIVES]; /* [minutes][half-life] */
 static pthread_once_t decay_once = PTHREAD_ONCE_INIT;
 
@@ -41,31 +43,47 @@ void counters_prune(struct counters *c, int64_t minute_ms)
 	c->n = kept;
 }
 
+/* The first bucket that is not before this one. */
+static uint16_t place_of(const struct counters *c, uint32_t bucket)
+{
+	uint16_t i = c->n;
+	while (i > 0 && c->buckets[i - 1].bucket >= bucket)
+		i--;
+	return i;
+}
+
+/* Room for another bucket. Returns 0, 1 when there are as many as a record can hold, or -ENOMEM. */
+static int make_room(struct counters *c, int64_t minute_ms)
+{
+	if (c->n < c->capacity && c->n < COUNTER_BUCKETS_MAX)
+		return 0;
+	counters_prune(c, minute_ms);
+	if (c->n >= COUNTER_BUCKETS_MAX)
+		return 1;
+	if (c->n < c->capacity)
+		return 0;
+	uint16_t capacity = c->capacity ? (uint16_t)(c->capacity * 2) : 4;
+	struct counter_bucket *grown = realloc(c->buckets, capacity * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	c->buckets = grown;
+	c->capacity = capacity;
+	return 0;
+}
+
 int counters_add(struct counters *c, enum catalog_counter counter, int64_t at_ms, int delta, int64_t minute_ms)
 {
 	uint32_t bucket = bucket_of(at_ms);
 	if (bucket < oldest_kept(minute_ms))
 		return 0;
-	uint16_t i = c->n;
-	while (i > 0 && c->buckets[i - 1].bucket >= bucket)
-		i--;
+	uint16_t i = place_of(c, bucket);
 	if (i == c->n || c->buckets[i].bucket != bucket) {
 		if (delta <= 0)
 			return 0;
-		if (c->n == c->capacity) {
-			counters_prune(c, minute_ms);
-			if (c->n >= COUNTER_BUCKETS_MAX)
-				return 0;
-			if (c->n == c->capacity) {
-				uint16_t capacity = c->capacity ? (uint16_t)(c->capacity * 2) : 4;
-				struct counter_bucket *grown = realloc(c->buckets, capacity * sizeof(*grown));
-				if (!grown)
-					return -ENOMEM;
-				c->buckets = grown;
-				c->capacity = capacity;
-			}
-			return counters_add(c, counter, at_ms, delta, minute_ms);
-		}
+		int r = make_room(c, minute_ms);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		i = place_of(c, bucket); /* pruning moves it */
 		memmove(&c->buckets[i + 1], &c->buckets[i], (size_t)(c->n - i) * sizeof(*c->buckets));
 		c->buckets[i] = (struct counter_bucket){.bucket = bucket};
 		c->n++;
@@ -83,7 +101,7 @@ void counters_decayed(const struct counters *c, enum catalog_counter counter, in
 	for (int h = 0; h < N_HALF_LIVES; h++)
 		out[h] = 0;
 	for (uint16_t i = 0; i < c->n; i++) {
-		int64_t middle = (int64_t)c->buckets[i].bucket * BUCKET_MINUTES + BUCKET_MINUTES / 2;
+		int64_t middle = (int64_t)c->buckets[i].bucket * BUCKET_MINUTES + BUCKET_MIDDLE;
 		int64_t age = minute_ms / 60000 - middle;
 		age = age < 0 ? 0 : age;
 		if (age >= AGES)

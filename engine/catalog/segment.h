@@ -47,11 +47,13 @@ struct counters {
 	} *buckets;
 };
 
-/* Adds delta. Returns 0 or -ENOMEM. Times outside the kept hours before minute_ms change nothing. */
+/* Adds delta. Returns 0 or -ENOMEM. Times before the kept hours change nothing; nor do times ahead, when all
+ * COUNTER_BUCKETS_MAX buckets are in use. */
 int counters_add(struct counters *c, enum catalog_counter counter, int64_t at_ms, int delta, int64_t minute_ms)
 	__attribute__((warn_unused_result));
 void counters_prune(struct counters *c, int64_t minute_ms);
-/* sum over buckets of n x 2^-(age / half-life), age from the bucket's middle to minute_ms, at least 0. */
+/* sum over kept buckets of n x 2^-(age / half-life), age from the bucket's middle (the start of its 8th minute) to
+ * minute_ms, at least 0. */
 void counters_decayed(const struct counters *c, enum catalog_counter counter, int64_t minute_ms,
                       float out[N_HALF_LIVES]);
 void counters_encode(const struct counters *c, struct buf *out);

@@ -25,6 +25,7 @@ enum {
 	SEEN_SLOTS = 8192, /* a power of two, at least twice POSTED_TERMS * POSTINGS_MAX */
 	SIGNATURE_BITS = 3,
 	SIGNATURE_TERMS = 8, /* shorter prints agree by chance */
+	SHARED_TERMS = 3, /* fewer are a city's name and a word: half of a short title, and no event */
 	STORY_MAX = 50,
 	SMALL_STORY = 4 /* reports; a larger one asks for more likeness */
 };
@@ -132,18 +133,22 @@ void stories_free(struct stories *s)
 
 /* ---- likeness ------------------------------------------------------------------------------------------------ */
 
+/* 0 when they share fewer than SHARED_TERMS. */
 static float cosine(const struct story_print *a, const struct story_print *b)
 {
 	uint64_t dot = 0;
+	unsigned n_shared = 0;
 	for (unsigned i = 0, j = 0; i < a->n_terms && j < b->n_terms;) {
-		if (a->terms[i].term == b->terms[j].term)
+		if (a->terms[i].term == b->terms[j].term) {
 			dot += (uint32_t)a->terms[i++].weight * (uint64_t)b->terms[j++].weight;
-		else if (a->terms[i].term < b->terms[j].term)
+			n_shared++;
+		} else if (a->terms[i].term < b->terms[j].term) {
 			i++;
-		else
+		} else {
 			j++;
+		}
 	}
-	return (float)((double)dot / (65535.0 * 65535.0));
+	return n_shared < SHARED_TERMS ? 0 : (float)((double)dot / (65535.0 * 65535.0));
 }
 
 static int64_t time_between(int64_t a_ms, int64_t b_ms)

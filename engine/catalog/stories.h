@@ -5,8 +5,9 @@
  * which are its rarest, terms, so a match costs little however many reports are live.
  *
  * The rule. Two reports of one language no further apart than the window are alike by 1 when both prints have at least 8
- * terms and their signatures differ in at most 3 bits; else by the cosine of their terms, less 0.1 times the share of the
- * window that lies between them, less 0.1 when both come from the same known source. A story is as like a report as 0.3
+ * terms and their signatures differ in at most 3 bits; else by the cosine of their terms (0 when they share fewer than 3:
+ * two titles that name one city share two), less 0.1 times the share of the window that lies between them, less 0.1 when
+ * both come from the same known source. A story is as like a report as 0.3
  * times the most alike of its reports inside the window and 0.7 times their mean. Of the stories that have room and are
  * alike by at least 0.31, and 0.045 log2(n / 4) more with n > 4 reports, the report joins the most alike; of equals, the
  * one with the lower number. Looked at are the stories of the 48 reports that share most of the weight of its 12 heaviest terms. */
@@ -44,17 +45,17 @@ uint32_t stories_match(struct stories *s, const struct stories_report *report);
  * away from a story it once started); then the highest number that no story has. */
 uint32_t stories_new_number(const struct stories *s, uint32_t article);
 
-/* Puts a report into a story (its number is the article number of the report that started it, or what an editor's
+/* Puts a report into the story `number` (the article number of the report that started it, or what an editor's
  * split gave it). An article already present moves. `fixed`: an editor placed it; match still lets others join the
  * story. Returns 0, 1 when the story is full (nothing has changed), or -ENOMEM (the article is then absent). */
-int stories_put(struct stories *s, const struct stories_report *report, uint32_t story, bool fixed)
+int stories_put(struct stories *s, const struct stories_report *from, uint32_t number, bool fixed)
 	__attribute__((warn_unused_result));
 /* Takes a report out (withdrawn, expired). Nothing happens when absent. */
 void stories_remove(struct stories *s, uint32_t article);
 /* 0 when absent. */
 uint32_t stories_of(const struct stories *s, uint32_t article);
 /* The reports of a story in ascending article number: writes at most n, returns how many there are. */
-size_t stories_members(const struct stories *s, uint32_t story, uint32_t *out, size_t n);
+size_t stories_members(const struct stories *s, uint32_t number, uint32_t *out, size_t n);
 size_t stories_bytes(const struct stories *s);
 
 #endif

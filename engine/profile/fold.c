@@ -137,12 +137,18 @@ static uint64_t order_key(const struct profile_interest *e, size_t position)
 	return (uint64_t)~bits << 32 | position;
 }
 
+size_t profile_read_all(const struct profile_config *config, const struct profile *p, int64_t now_ms,
+                        struct profile_interest out[PROFILE_TOPICS + PROFILE_AFFINITIES])
+{
+	return join_decayed(p, now_of(config, p, now_ms), out);
+}
+
 size_t profile_read(const struct profile_config *config, const struct profile *p, int64_t now_ms,
                     struct profile_interest *out, size_t n)
 {
 	struct profile_interest all[PROFILE_TOPICS + PROFILE_AFFINITIES];
 	uint64_t keys[PROFILE_TOPICS + PROFILE_AFFINITIES];
-	size_t n_all = join_decayed(p, now_of(config, p, now_ms), all);
+	size_t n_all = profile_read_all(config, p, now_ms, all);
 	for (size_t i = 0; i < n_all; i++) {
 		uint64_t key = order_key(&all[i], i);
 		size_t j = i;

@@ -59,19 +59,19 @@
 	X(HEAD_TOTAL_12H, "head_total_12h", "head_to_head", 1)
 
 const char *const rank_column_names[N_COLUMNS] = {
-#define NAME(id, name, group, scale) [COLUMN_##id] = name,
+#define NAME(id, name, group, scale) [COLUMN_##id] = (name),
 	COLUMNS(NAME)
 #undef NAME
 };
 
 const char *const rank_column_groups[N_COLUMNS] = {
-#define GROUP(id, name, group, scale) [COLUMN_##id] = group,
+#define GROUP(id, name, group, scale) [COLUMN_##id] = (group),
 	COLUMNS(GROUP)
 #undef GROUP
 };
 
 static const float scales[N_COLUMNS] = {
-#define SCALE(id, name, group, scale) [COLUMN_##id] = scale,
+#define SCALE(id, name, group, scale) [COLUMN_##id] = (scale),
 	COLUMNS(SCALE)
 #undef SCALE
 };
@@ -127,7 +127,9 @@ static void add_cross(struct cross_list *l, enum cross kind, uint64_t a, uint64_
 size_t rank_crosses(const struct model *m, const struct example *e, size_t slot, uint32_t mask,
                     uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX])
 {
-	struct cross_list l = {m, mask, out, kind, 0};
+	struct cross_list l = {.m = m, .mask = mask};
+	l.out = out;
+	l.kind = kind;
 	const struct example_slot *s = &e->slots[slot];
 	const float *x = e->columns + slot * e->n_columns;
 	uint64_t hour = (uint64_t)(e->at_ms / 3600000 % 24);

@@ -45,14 +45,14 @@
 	X(EXPLORE, "explore", 64)          /* 1 / sqrt(1 + shows decayed with half-life 48 h) */
 
 const char *const rank_feature_names[N_FEATURES] = {
-#define NAME(id, name, limit) [FEATURE_##id] = name,
+#define NAME(id, name, limit) [FEATURE_##id] = (name),
 	FEATURES(NAME)
 #undef NAME
 };
 
 /* The most a feature may add or take, in units of score. */
 static const int limits[N_FEATURES] = {
-#define LIMIT(id, name, limit) [FEATURE_##id] = limit,
+#define LIMIT(id, name, limit) [FEATURE_##id] = (limit),
 	FEATURES(LIMIT)
 #undef LIMIT
 };

@@ -145,6 +145,9 @@ enum rank_why {
 int rank_score(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
                struct rank_item *items, size_t n, enum rank_why *why) __attribute__((warn_unused_result));
 
+/* Best first. */
+void rank_sort(struct rank_item *items, size_t n);
+
 /* ---- diversify ---- */
 
 /* Continues a page over a frozen pool: picks up to n items out of pool[n_pool] (best first), given the items placed

@@ -100,7 +100,7 @@ bool rank_has_words(const struct rank_request *q, const struct catalog_segment *
 /* ---- explain.c: the definition, row by row ---- */
 
 /* The rows of a slot's score in no set order. Their sum is the score: naive.c takes it as the definition. */
-size_t rank_rows(const struct rank_request *request, const struct catalog_segment *segment, uint32_t slot,
+size_t rank_rows(const struct rank_request *q, const struct catalog_segment *segment, uint32_t slot,
                  int64_t minute_ms, struct rank_reason out[RANK_REASONS_MAX]);
 
 /* ---- order of items ---- */

@@ -56,8 +56,7 @@ static void add_interests(struct user *u)
 {
 	const struct rank_request *q = u->request;
 	struct profile_interest interests[PROFILE_TOPICS + PROFILE_AFFINITIES];
-	size_t n = profile_read(q->profile_config, q->reader.profile, q->now_ms, interests,
-	                        PROFILE_TOPICS + PROFILE_AFFINITIES);
+	size_t n = profile_read_all(q->profile_config, q->reader.profile, q->now_ms, interests);
 	for (size_t i = 0; i < n; i++) {
 		int32_t weight = rank_topic_parts(q->model, &interests[i]).total;
 		if (weight && interests[i].topic)

@@ -26,6 +26,19 @@ void rank_scratch_free(struct rank_scratch *s)
 	free(s);
 }
 
+static int best_first(const void *a, const void *b)
+{
+	const struct rank_item *x = a, *y = b;
+	if (rank_before(x->score, x->published_ms, x->article, y->score, y->published_ms, y->article))
+		return -1;
+	return rank_before(y->score, y->published_ms, y->article, x->score, x->published_ms, x->article);
+}
+
+void rank_sort(struct rank_item *items, size_t n)
+{
+	qsort(items, n, sizeof(*items), best_first);
+}
+
 static int32_t shared_score(const struct rank_request *q, const struct catalog_view *view,
                             const struct catalog_segment *segment, uint32_t slot)
 {

@@ -3,6 +3,7 @@
  * word with it. */
 #include "engine/rank/shortlist.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "engine/base/hash.h"
@@ -193,7 +194,7 @@ static void measure_popularity(const struct reading *g, const struct catalog_seg
 	int64_t age_ms = g->request->now_ms - s->published_ms[slot];
 	x[COLUMN_AGE] = age_ms > 0 ? log1pf((float)((double)age_ms / 3600000)) : 0;
 	x[COLUMN_BOOST] = logf(load(&s->boost[slot]));
-	x[COLUMN_PREMIUM] = (atomic_load_explicit(&s->flags[slot], memory_order_relaxed) & SLOT_PREMIUM) != 0;
+	x[COLUMN_PREMIUM] = atomic_load_explicit(&s->flags[slot], memory_order_relaxed) & SLOT_PREMIUM ? 1.0f : 0.0f;
 	x[COLUMN_TASTE] = g->taste * x[COLUMN_CTR + 3];
 }
 
@@ -206,10 +207,10 @@ static void measure_exposure(const struct reading *g, uint32_t story, float *x)
 			x[COLUMN_SEEN_AGO] = log1pf(g->minute > h->shown[i].minute ? (float)(g->minute - h->shown[i].minute) : 0);
 			break;
 		}
-	float n = 0;
+	unsigned n = 0;
 	for (size_t i = h ? h->n_reads : 0; story && i-- > 0;)
 		n += h->reads[i].story == story;
-	x[COLUMN_STORY_READ] = log1pf(n);
+	x[COLUMN_STORY_READ] = log1pf((float)n);
 }
 
 static const struct count *count_of(const struct count *counts, size_t n, uint32_t section)
@@ -247,6 +248,7 @@ static void measure_content(const struct reading *g, const struct catalog_segmen
 	int16_t heaviest[EXAMPLE_WORDS];
 	double square = 0;
 	size_t n;
+	assert(out->n_words == 0);
 	const struct topic_term *vector = catalog_vector(s, slot, &n);
 	for (size_t i = 0; i < n; i++) {
 		float weight = (float)vector[i].weight / TOPIC_TERM_ONE;

@@ -7,7 +7,7 @@
 #include <time.h>
 
 /* Queue: a linked list under one mutex; submitters hold it for a few instructions. While a batch is being committed the
- * next one gathers: group commit without a timer. */
+ * next one gathers: group commit without a timer, but for patient operations. */
 
 struct writer {
 	struct store *store;
@@ -17,6 +17,7 @@ struct writer {
 	pthread_cond_t wake;
 	struct write_op *head, *tail; /* waiting, oldest first */
 	unsigned n_waiting;           /* elements */
+	unsigned n_pressing;          /* operations that are not patient */
 	bool stopping;
 	_Atomic uint64_t queued, n_commits, n_elements, n_failures, last_batch, commit_us;
 };
@@ -28,26 +29,44 @@ static uint64_t monotonic_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* Waits until there is work, the idle time is over, or the end. Returns the batch's operations, NULL when idle. */
-static struct write_op *take_batch(struct writer *w, bool *stop)
+static struct timespec deadline_in(unsigned ms)
 {
-	struct timespec deadline;
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += w->config.hooks.idle_ms / 1000;
-	deadline.tv_nsec += (long)(w->config.hooks.idle_ms % 1000) * 1000000;
-	if (deadline.tv_nsec >= 1000000000) {
-		deadline.tv_sec++;
-		deadline.tv_nsec -= 1000000000;
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
 	}
-	pthread_mutex_lock(&w->lock);
-	while (!w->head && !w->stopping &&
+	return t;
+}
+
+/* With the lock held: until there is work, the idle time is over, or the end. */
+static void wait_for_work(struct writer *w)
+{
+	struct timespec deadline = deadline_in(w->config.hooks.idle_ms);
+	while (!w->head && !w->stopping && pthread_cond_timedwait(&w->wake, &w->lock, &deadline) != ETIMEDOUT)
+		;
+	if (!w->head || w->n_pressing)
+		return;
+	deadline = deadline_in(w->config.linger_ms);
+	while (!w->n_pressing && w->n_waiting < w->config.batch_elements && !w->stopping &&
 	       pthread_cond_timedwait(&w->wake, &w->lock, &deadline) != ETIMEDOUT)
 		;
+}
+
+/* Waits, then takes the batch's operations off the queue. Returns the first, NULL when there is none. */
+static struct write_op *take_batch(struct writer *w, bool *stop)
+{
+	pthread_mutex_lock(&w->lock);
+	wait_for_work(w);
 	struct write_op *batch = w->head;
 	unsigned n = 0;
 	struct write_op *last = NULL;
 	for (struct write_op *op = batch; op && (n == 0 || n + op->n_elements <= w->config.batch_elements); op = op->next) {
 		n += op->n_elements;
+		w->n_pressing -= !op->patient;
 		last = op;
 	}
 	if (last) {
@@ -173,14 +192,14 @@ int writer_submit(struct writer *w, struct write_op *op)
 	if (w->n_waiting && w->n_waiting + op->n_elements > w->config.queue_elements) {
 		r = -EAGAIN;
 	} else {
-		if (w->tail)
-			w->tail->next = op;
-		else
-			w->head = op;
+		bool first = !w->head;
+		*(first ? &w->head : &w->tail->next) = op;
 		w->tail = op;
 		w->n_waiting += op->n_elements;
+		w->n_pressing += !op->patient;
 		atomic_store_explicit(&w->queued, w->n_waiting, memory_order_relaxed);
-		pthread_cond_signal(&w->wake);
+		if (first || !op->patient || w->n_waiting >= w->config.batch_elements)
+			pthread_cond_signal(&w->wake);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return r;

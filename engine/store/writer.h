@@ -1,7 +1,8 @@
 /* The writer thread: the only writing transaction, many operations to a commit, one sync a commit.
  *
  * Operations wait in a bounded queue. The thread takes what is there, applies all in one transaction, commits, publishes
- * to memory in order, and then tells each submitter. When applying or committing fails, nothing of the batch is
+ * to memory in order, and then tells each submitter. What nobody waits for is held back a little, so that a commit and
+ * its sync serve more than one. When applying or committing fails, nothing of the batch is
  * stored, `abandon` lets the owner put memory back, and every operation of the batch is told the error. */
 #ifndef MYNEWS_ENGINE_STORE_WRITER_H
 #define MYNEWS_ENGINE_STORE_WRITER_H
@@ -22,6 +23,7 @@ struct write_op {
 	void (*publish)(struct write_op *op, void *ctx);
 	/* Last: status 0 or a negative errno. The operation may be freed in here. */
 	void (*done)(struct write_op *op, int status, void *ctx);
+	bool patient; /* may wait linger_ms for company; one that is not takes those before it along at once */
 };
 
 struct writer_hooks {
@@ -31,7 +33,7 @@ struct writer_hooks {
 	/* Last words in the transaction. 0 or negative errno. */
 	int (*batch_seal)(struct store_txn *t, void *ctx);
 	void (*batch_end)(void *ctx, bool committed);
-	/* Between batches, at least every idle_ms: housekeeping in transactions of its own. */
+	/* Between batches, at least every idle_ms and linger_ms: housekeeping in transactions of its own. */
 	void (*idle)(void *ctx);
 	unsigned idle_ms;
 };
@@ -39,6 +41,7 @@ struct writer_hooks {
 struct writer_config {
 	unsigned queue_elements; /* bound of waiting elements */
 	unsigned batch_elements; /* a batch stops growing here */
+	unsigned linger_ms;      /* how long a queue of nothing but patient operations is held back; until batch_elements wait */
 	struct writer_hooks hooks;
 };
 

@@ -95,7 +95,7 @@ void text_df_add(struct text_df *df, const uint32_t *terms, size_t n_terms, int6
 		uint32_t at[2];
 		probes(terms[i], at);
 		float a = cell_load(df, at[0]), b = cell_load(df, at[1]);
-		float next = (float)(fmin(a, b) + weight);
+		float next = (float)(fminf(a, b) + weight);
 		if (a < next)
 			cell_store(df, at[0], next);
 		if (b < next)
@@ -121,7 +121,7 @@ double text_df_count(const struct text_df *df, uint32_t key, int64_t now_ms)
 		return 0;
 	uint32_t at[2];
 	probes(key, at);
-	double count = fmin(cell_load(df, at[0]), cell_load(df, at[1])) / weight_at(t0_ms, now_ms);
+	double count = fminf(cell_load(df, at[0]), cell_load(df, at[1])) / weight_at(t0_ms, now_ms);
 	return isfinite(count) ? count : 0;
 }
 

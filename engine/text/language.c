@@ -19,7 +19,7 @@ static const struct span unknown = {"und", 3};
 
 /* Codes that are another name of the one in use. */
 static const struct {
-	const char *from, *to;
+	char from[4], to[3];
 } aliases[] = {
 	{"iw", "he"},  {"in", "id"},  {"ji", "yi"},  {"sh", "sr"},  {"mo", "ro"},  {"plt", "mg"}, {"quz", "qu"}, {"qxa", "qu"},
 	{"gug", "gn"}, {"ktu", "kg"}, {"kng", "kg"}, {"swh", "sw"}, {"swc", "sw"}, {"arb", "ar"}, {"cmn", "zh"}, {"pes", "fa"},
@@ -114,12 +114,12 @@ static size_t canonical_code(struct span tag, char code[4])
 		return 0;
 	const char *alias = alias_of(code);
 	if (alias) {
-		strcpy(code, alias);
+		memcpy(code, alias, sizeof(aliases[0].to));
 	} else if (n == 3) {
 		char two[8] = "";
 		UErrorCode status = U_ZERO_ERROR;
 		if (uloc_getLanguage(code, two, sizeof(two), &status) == 2 && U_SUCCESS(status))
-			strcpy(code, two);
+			memcpy(code, two, 3);
 	}
 	return strlen(code);
 }

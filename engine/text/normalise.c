@@ -4,6 +4,7 @@
 #include <unicode/uchar.h>
 #include <unicode/ustring.h>
 
+#include "engine/base/ascii.h"
 #include "engine/text/text_internal.h"
 
 enum { TEXT_BYTES_MAX = 64 * 1024 * 1024 }; /* ICU counts in int32; a normalised text is at most 18 times longer */
@@ -40,11 +41,6 @@ static bool is_ascii(struct span s)
 	for (size_t i = 0; i < s.len; i++)
 		high |= (unsigned char)s.data[i];
 	return high < 0x80;
-}
-
-static inline char ascii_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
 static int to_utf16(struct u16 *out, struct span utf8)

@@ -34,7 +34,7 @@ static URelativeDateTimeFormatter *find_formatter(struct text *t, struct span la
 	size_t at = t->next_relative++ % RELATIVE_CACHE;
 	ureldatefmt_close(t->relative[at].formatter);
 	t->relative[at].formatter = formatter;
-	strcpy(t->relative[at].locale, tag);
+	memcpy(t->relative[at].locale, tag, sizeof(tag));
 	return formatter;
 }
 
@@ -55,7 +55,8 @@ void text_relative_time(struct text *t, struct span language, int64_t then_ms, i
 	if (u == sizeof(units) / sizeof(units[0])) {
 		n = ureldatefmt_format(formatter, 0, UDAT_REL_UNIT_SECOND, text, 128, &status); /* "now" */
 	} else {
-		double count = (double)(distance / units[u].ms);
+		int64_t whole = distance / units[u].ms;
+		double count = (double)whole;
 		n = ureldatefmt_formatNumeric(formatter, then_ms > now_ms ? count : -count, units[u].unit, text, 128, &status);
 	}
 	if (U_FAILURE(status) || text_u16_to_utf8(text, (size_t)n, out))

@@ -22,6 +22,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -46,7 +47,7 @@ struct control {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static const char *path;
+static const char *store_path;
 static char directory[4096];
 static int trace_fd = -1;
 static struct control *control;
@@ -71,10 +72,10 @@ static void *next_of(const char *name)
 __attribute__((constructor)) static void setup(void)
 {
 	const char *trace = getenv("SHIM_TRACE"), *steer = getenv("SHIM_CONTROL");
-	path = getenv("SHIM_FILE");
-	if (!path || strlen(path) >= sizeof(directory))
+	store_path = getenv("SHIM_FILE");
+	if (!store_path || strlen(store_path) >= sizeof(directory))
 		return;
-	strcpy(directory, path);
+	snprintf(directory, sizeof(directory), "%s", store_path);
 	char *slash = strrchr(directory, '/');
 	if (slash)
 		*slash = '\0';
@@ -94,13 +95,13 @@ __attribute__((constructor)) static void setup(void)
 static int is(int fd, const char *name)
 {
 	struct stat ours, theirs;
-	return path && fstat(fd, &theirs) == 0 && stat(name, &ours) == 0 && ours.st_ino == theirs.st_ino &&
+	return store_path && fstat(fd, &theirs) == 0 && stat(name, &ours) == 0 && ours.st_ino == theirs.st_ino &&
 	       ours.st_dev == theirs.st_dev;
 }
 
 static int is_ours(int fd)
 {
-	int error = errno, yes = is(fd, path);
+	int error = errno, yes = is(fd, store_path);
 	errno = error;
 	return yes;
 }
@@ -149,77 +150,77 @@ static int fault(void)
 	return (int)control->error;
 }
 
-ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
 {
 	NEXT(pwrite);
-	struct iovec part = {(void *)(uintptr_t)data, len};
+	struct iovec part = {(void *)(uintptr_t)buf, n};
 	if (!is_ours(fd))
-		return f(fd, data, len, offset);
+		return f(fd, buf, n, offset);
 	pthread_mutex_lock(&lock);
 	int error = fault();
-	ssize_t n = -1;
-	if (error && control->short_write && len > 1)
-		n = f(fd, data, len / 2, offset);
+	ssize_t written = -1;
+	if (error && control->short_write && n > 1)
+		written = f(fd, buf, n / 2, offset);
 	else if (error)
 		errno = error;
 	else
-		n = f(fd, data, len, offset);
-	if (n > 0)
-		record(fd, KIND_WRITE, offset, &part, 1, (size_t)n);
+		written = f(fd, buf, n, offset);
+	if (written > 0)
+		record(fd, KIND_WRITE, offset, &part, 1, (size_t)written);
 	pthread_mutex_unlock(&lock);
-	return n;
+	return written;
 }
 
-ssize_t writev(int fd, const struct iovec *parts, int n_parts)
+ssize_t writev(int fd, const struct iovec *iovec, int count)
 {
 	NEXT(writev);
 	if (!is_ours(fd))
-		return f(fd, parts, n_parts);
+		return f(fd, iovec, count);
 	pthread_mutex_lock(&lock);
 	int error = fault();
-	ssize_t n = -1;
+	ssize_t written = -1;
 	off_t offset = lseek(fd, 0, SEEK_CUR);
-	if (error && control->short_write && n_parts > 1)
-		n = f(fd, parts, n_parts / 2);
+	if (error && control->short_write && count > 1)
+		written = f(fd, iovec, count / 2);
 	else if (error)
 		errno = error;
 	else
-		n = f(fd, parts, n_parts);
-	if (n > 0)
-		record(fd, KIND_WRITE, offset, parts, n_parts, (size_t)n);
+		written = f(fd, iovec, count);
+	if (written > 0)
+		record(fd, KIND_WRITE, offset, iovec, count, (size_t)written);
 	pthread_mutex_unlock(&lock);
-	return n;
+	return written;
 }
 
-ssize_t write(int fd, const void *data, size_t len)
+ssize_t write(int fd, const void *buf, size_t n)
 {
 	NEXT(write);
-	struct iovec part = {(void *)(uintptr_t)data, len};
+	struct iovec part = {(void *)(uintptr_t)buf, n};
 	if (!is_ours(fd))
-		return f(fd, data, len);
+		return f(fd, buf, n);
 	return writev(fd, &part, 1);
 }
 
-int ftruncate(int fd, off_t len)
+int ftruncate(int fd, off_t length)
 {
 	NEXT(ftruncate);
 	if (!is_ours(fd))
-		return f(fd, len);
+		return f(fd, length);
 	pthread_mutex_lock(&lock);
 	int error = fault(), r = -1;
 	if (error)
 		errno = error;
 	else
-		r = f(fd, len);
+		r = f(fd, length);
 	if (r == 0)
-		record(fd, KIND_TRUNCATE, len, NULL, 0, 0);
+		record(fd, KIND_TRUNCATE, length, NULL, 0, 0);
 	pthread_mutex_unlock(&lock);
 	return r;
 }
 
 static int sync_with(int fd, int (*f)(int))
 {
-	int saved = errno, of_directory = path && is(fd, directory);
+	int saved = errno, of_directory = store_path && is(fd, directory);
 	errno = saved;
 	if (!of_directory && !is_ours(fd))
 		return f(fd);
@@ -241,29 +242,29 @@ int fsync(int fd)
 	return sync_with(fd, f);
 }
 
-int fdatasync(int fd)
+int fdatasync(int fildes)
 {
 	NEXT(fdatasync);
-	return sync_with(fd, f);
+	return sync_with(fildes, f);
 }
 
 /* A store that is mapped for writing can't be traced by its calls; this one is not, and should it ever be, say so. */
-int msync(void *address, size_t len, int flags)
+int msync(void *addr, size_t len, int flags)
 {
 	abort();
 }
 
-int mdb_env_open(MDB_env *env, const char *dir, unsigned flags, mdb_mode_t mode)
+int mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode)
 {
 	NEXT(mdb_env_open);
 	if (flags & MDB_WRITEMAP)
 		abort();
-	return f(env, dir, flags | (getenv("SHIM_NOSYNC") ? MDB_NOSYNC : 0), mode);
+	return f(env, path, flags | (getenv("SHIM_NOSYNC") ? MDB_NOSYNC : 0), mode);
 }
 
-int mdb_env_set_mapsize(MDB_env *env, size_t bytes)
+int mdb_env_set_mapsize(MDB_env *env, size_t size)
 {
 	NEXT(mdb_env_set_mapsize);
 	const char *instead = getenv("SHIM_MAP_BYTES");
-	return f(env, instead ? (size_t)strtoull(instead, NULL, 10) : bytes);
+	return f(env, instead ? (size_t)strtoull(instead, NULL, 10) : size);
 }

@@ -64,6 +64,21 @@ class Bench(unittest.TestCase):
         stub.stop()
         self.assertEqual((status, out["requests"], out["errors"]), (1, 0, 10))
 
+    def test_of_a_url_all_is_read(self):
+        """Refused before a connection is made: ports that 32 bits would wrap to a good one, what is behind a port, other
+        machines. The last three are read; nobody listens at port 1, so they fail otherwise (1, not 2)."""
+        wrapped, below = 2**32 + 80, -(2**32 - 80)
+        for url in (f"http://127.0.0.1:{wrapped}", f"http://127.0.0.1:{below}", "http://127.0.0.1:80x", "http://127.0.0.1:x",
+                    "http://127.0.0.1:", "http://127.0.0.1:0", "http://127.0.0.1:65536", "http://127.0.0.1: 80",
+                    f"http://[::1]:{wrapped}", "http://[::1", "http://[::2]:1", "http://128.0.0.1:1", "http://127.0.0.1@128.0.0.1/"):
+            with self.subTest(url):
+                status, error = bench("--url", url, "--seconds", "0.1")
+                self.assertEqual(status, 2)
+                self.assertIn("--url", error)
+        for url in ("http://127.0.0.1:1/", "http://localhost:1", "http://[::1]:1"):
+            with self.subTest(url):
+                self.assertEqual(bench("--url", url, "--seconds", "0.1")[0], 1)
+
     def test_events_are_those_the_server_took(self):
         running = server.Server()
         try:

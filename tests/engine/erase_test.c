@@ -19,7 +19,7 @@ static bool is_in_file(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "rb");
 	assert_non_null(file);
-	fseek(file, 0, SEEK_END);
+	assert_int_equal(fseek(file, 0, SEEK_END), 0);
 	size_t n = (size_t)ftell(file);
 	rewind(file);
 	char *bytes = malloc(n);

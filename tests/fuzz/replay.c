@@ -17,12 +17,12 @@ static int run_file(const char *path)
 	size_t n = bytes ? fread(bytes, 1, capacity, file) : 0;
 	fclose(file);
 	/* Of its own size, so that a read behind its end is seen. */
-	uint8_t *exact = malloc(n ? n : 1);
-	if (exact)
+	uint8_t *exact = bytes ? malloc(n ? n : 1) : NULL;
+	if (exact) {
 		memcpy(exact, bytes, n);
-	free(bytes);
-	if (exact)
 		LLVMFuzzerTestOneInput(exact, n);
+	}
+	free(bytes);
 	free(exact);
 	return exact == NULL;
 }

@@ -85,7 +85,10 @@ void client_reply(struct client *c, struct reply *r, bool to_head)
 	assert_true(head < sizeof(r->head));
 	memcpy(r->head, c->in.data + c->used, head);
 	r->head[head] = '\0';
-	assert_int_equal(sscanf(r->head, "HTTP/1.1 %u ", &r->status), 1);
+	assert_memory_equal(r->head, "HTTP/1.1 ", 9);
+	char *behind;
+	r->status = (unsigned)strtoul(r->head + 9, &behind, 10);
+	assert_true(behind == r->head + 12 && *behind == ' ');
 	c->used += head;
 	const char *length = reply_field(r, "Content-Length");
 	bool none = to_head || r->status < 200 || r->status == 204 || r->status == 304;

@@ -119,7 +119,8 @@ static void test_json_string(void **state)
 		{SPAN("</script>"), SPAN("\"\\u003c/script>\"")},
 		{SPAN("\xc3\xa9\xe0\xb8\x82\xf0\x9f\x98\x80"), SPAN("\"\xc3\xa9\xe0\xb8\x82\xf0\x9f\x98\x80\"")},
 		{SPAN("x\xe2\x80\xa8y\xe2\x80\xa9"), SPAN("\"x\\u2028y\\u2029\"")},
-		{SPAN("\xe2\x80\xa7\xe2\x80\xaa\xe2\x81\xa8"), SPAN("\"\xe2\x80\xa7\xe2\x80\xaa\xe2\x81\xa8\"")}, /* neighbours */
+		/* NOLINTNEXTLINE(misc-misleading-bidirectional): the neighbours of what is escaped set directions */
+		{SPAN("\xe2\x80\xa7\xe2\x80\xaa\xe2\x81\xa8"), SPAN("\"\xe2\x80\xa7\xe2\x80\xaa\xe2\x81\xa8\"")},
 		{{"\xe2\x80\xa8", 2}, {"\"\xe2\x80\"", 4}}, /* cut off: reads nothing behind the end */
 	};
 	struct buf b = {0};
@@ -127,6 +128,27 @@ static void test_json_string(void **state)
 		buf_put_json_string(&b, cases[i].in);
 		check(&b, cases[i].out);
 	}
+	buf_free(&b);
+}
+
+/* What needs an escape is found wherever it stands: text is looked at in blocks. */
+static void test_json_string_positions(void **state)
+{
+	enum { N = 50 };
+	struct buf b = {0};
+	for (size_t n = 1; n <= N; n++)
+		for (size_t at = 0; at < n; at++) {
+			char text[N];
+			memset(text, 'a', n);
+			text[at] = '<';
+			buf_put_json_string(&b, (struct span){text, n});
+			assert_int_equal(b.len, n + 2 + strlen("\\u003c") - 1);
+			assert_memory_equal(b.data + 1 + at, "\\u003c", 6);
+			for (size_t i = 0; i < b.len; i++)
+				if (i <= at || i >= at + 7)
+					assert_int_equal(b.data[i], i == 0 || i == b.len - 1 ? '"' : 'a');
+			buf_clear(&b);
+		}
 	buf_free(&b);
 }
 
@@ -203,7 +225,7 @@ int main(void)
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_grow),
 		cmocka_unit_test(test_out_of_memory),
-		cmocka_unit_test(test_json_string),
+		cmocka_unit_test(test_json_string), cmocka_unit_test(test_json_string_positions),
 		cmocka_unit_test(test_json_string_reads_back),
 		cmocka_unit_test(test_json_double),
 	};

@@ -94,7 +94,8 @@ void world_publish(struct world *w, uint32_t article)
 	e.source = chance(w, 10) ? 0 : world_topic(w, TOPIC_SOURCE);
 	e.author = chance(w, 3) ? 0 : world_topic(w, TOPIC_AUTHOR);
 	e.language = (uint8_t)below(w, plain ? 2 : 4);
-	e.editions = rng_u64(&w->rng) & rng_u64(&w->rng);
+	e.editions = rng_u64(&w->rng);
+	e.editions &= rng_u64(&w->rng); /* a quarter of them */
 	e.n_vector = random_vector(w, e.section, e.source, vector);
 	if (!plain) {
 		e.boost = chance(w, 8) ? (float)(0.25 * (1 + below(w, 12))) : 1;

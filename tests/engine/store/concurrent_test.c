@@ -109,8 +109,8 @@ static void idle(void *ctx)
 
 struct producer {
 	struct world *world;
-	uint32_t number;
 	uint64_t seed;
+	uint32_t number;
 	unsigned n_wrong;
 	pthread_t thread;
 };

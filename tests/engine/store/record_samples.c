@@ -423,7 +423,7 @@ PIN(pin_position, .article = 1, .position = LIMIT_FEED + 1)
 PIN(pin_boost, .article = 1, .boost = INFINITY)
 PIN(pin_long_edition, .article = 1, .edition = many('e', LIMIT_ID_BYTES + 1))
 
-#define S(kind, name) {#name, &kind, encode_##name}
+#define S(kind, name) {#name, &(kind), encode_##name}
 const struct record_sample record_samples[] = {
 	S(article_kind, least_article), S(article_kind, small_article), S(article_kind, largest_article),
 	S(log_kind_of_records, impression), S(log_kind_of_records, small_event), S(log_kind_of_records, event_at_limits),

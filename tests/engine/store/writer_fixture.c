@@ -80,8 +80,7 @@ static void done(struct write_op *op, int status, void *ctx)
 	note(o->scene, status == 0 ? DONE : FAILED, o->number);
 }
 
-void scene_start(struct scene *s, size_t map_bytes, bool nosync, unsigned queue_elements, unsigned batch_elements,
-                 unsigned idle_ms)
+static void scene_begin(struct scene *s, size_t map_bytes, bool nosync, struct writer_config config, unsigned idle_ms)
 {
 	*s = (struct scene){.fixture = calloc(1, sizeof(struct fixture))};
 	const struct store_options options = {.map_bytes = map_bytes, .nosync = nosync, .readers_max = 8};
@@ -89,10 +88,22 @@ void scene_start(struct scene *s, size_t map_bytes, bool nosync, unsigned queue_
 	assert_int_equal(store_open(&s->fixture->store, s->fixture->dir.path, &options), 0);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
-	const struct writer_config config = {
-		.queue_elements = queue_elements, .batch_elements = batch_elements,
-		.hooks = {s, batch_begin, batch_seal, batch_end, idle, idle_ms}};
+	config.hooks = (struct writer_hooks){s, batch_begin, batch_seal, batch_end, idle, idle_ms};
 	assert_int_equal(writer_new(&s->writer, s->fixture->store, &config), 0);
+}
+
+void scene_start(struct scene *s, size_t map_bytes, bool nosync, unsigned queue_elements, unsigned batch_elements,
+                 unsigned idle_ms)
+{
+	const struct writer_config config = {.queue_elements = queue_elements, .batch_elements = batch_elements};
+	scene_begin(s, map_bytes, nosync, config, idle_ms);
+}
+
+void scene_start_lingering(struct scene *s, unsigned batch_elements, unsigned linger_ms)
+{
+	const struct writer_config config = {.queue_elements = 1000, .batch_elements = batch_elements,
+	                                     .linger_ms = linger_ms};
+	scene_begin(s, 16 << 20, true, config, 600000);
 }
 
 void scene_stop(struct scene *s)
@@ -107,7 +118,7 @@ void scene_stop(struct scene *s)
 
 void test_op_init(struct test_op *op, struct scene *s, int number, unsigned n_elements)
 {
-	*op = (struct test_op){.op = {NULL, n_elements, apply, publish, done}, .scene = s, .number = number,
+	*op = (struct test_op){.op = {NULL, n_elements, apply, publish, done, false}, .scene = s, .number = number,
 	                       .value_bytes = 10, .status = 1};
 }
 

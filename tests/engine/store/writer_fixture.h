@@ -41,6 +41,8 @@ struct test_op {
 /* A scene on a store of map_bytes, synced or not. */
 void scene_start(struct scene *s, size_t map_bytes, bool nosync, unsigned queue_elements, unsigned batch_elements,
                  unsigned idle_ms);
+/* The same, unsynced, with room and no idle time to speak of; patient operations are held back. */
+void scene_start_lingering(struct scene *s, unsigned batch_elements, unsigned linger_ms);
 void scene_stop(struct scene *s); /* writer_free, when it still runs, and everything else */
 void test_op_init(struct test_op *op, struct scene *s, int number, unsigned n_elements);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -66,6 +67,65 @@ static void test_group_commit_and_order(void **state)
 	assert_string_equal(scene_text(&s), "b a0 s p0 e d0 b a1 a2 a3 a4 s p1 p3 p4 e d1 d2 d3 d4");
 	writer_stats(s.writer, &stats);
 	assert_true(stats.n_commits == 2 && stats.n_elements == 9 && stats.last_batch_elements == 8);
+	scene_stop(&s);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void submit_patient(struct scene *s, struct test_op *op, int number)
+{
+	test_op_init(op, s, number, 2);
+	op->op.patient = true;
+	submit(s, op);
+}
+
+/* A queue of nothing but patient operations is held back, then committed in one. */
+static void test_patient(void **state)
+{
+	enum { MS = 50 };
+	struct scene s;
+	struct test_op first, ops[3];
+	scene_start_lingering(&s, 100, MS);
+	hold(&s, &first);
+	for (int i = 0; i < 3; i++)
+		submit_patient(&s, &ops[i], i + 1);
+	uint64_t start_ms = now_ms();
+	scene_open_gate(&s);
+	scene_wait_finished(&s, 4);
+	assert_true(now_ms() - start_ms >= MS);
+	assert_string_equal(scene_text(&s), "b a0 s p0 e d0 b a1 a2 a3 s p1 p2 p3 e d1 d2 d3");
+	submit_patient(&s, &ops[0], 4); /* also when the writer had nothing to do */
+	scene_wait_finished(&s, 5);
+	scene_stop(&s);
+}
+
+/* One that is not patient waits for nothing and takes along what was submitted before it; a full batch goes as well, and
+ * so does everything at the end. Were any of them held back, this test would not end in time. */
+static void test_patience_ends(void **state)
+{
+	struct scene s;
+	struct test_op ops[4], pressing;
+	scene_start_lingering(&s, 6, 600000);
+	submit_patient(&s, &ops[0], 0);
+	test_op_init(&pressing, &s, 1, 1);
+	submit(&s, &pressing);
+	scene_wait_finished(&s, 2);
+	assert_string_equal(scene_text(&s), "b a0 a1 s p0 p1 e d0 d1");
+	s.n_notes = 0;
+	for (int i = 0; i < 3; i++)
+		submit_patient(&s, &ops[i], i + 2);
+	scene_wait_finished(&s, 5);
+	assert_string_equal(scene_text(&s), "b a2 a3 a4 s p2 p3 p4 e d2 d3 d4");
+	submit_patient(&s, &ops[3], 5);
+	writer_free(s.writer);
+	s.writer = NULL;
+	assert_int_equal(ops[3].status, 0);
+	assert_true(scene_stored(&s, 5));
 	scene_stop(&s);
 }
 
@@ -337,6 +397,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),
 		cmocka_unit_test(test_group_commit_and_order),
+		cmocka_unit_test(test_patient),
+		cmocka_unit_test(test_patience_ends),
 		cmocka_unit_test(test_batch_bound),
 		cmocka_unit_test(test_queue_bound),
 		cmocka_unit_test(test_oversized_fills_the_queue),

@@ -1,0 +1,167 @@
+/* Why a story of a shortlist has its score: one row a column, one a kind of cross, and the score of the shortlist's mean. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/rank/rank_internal.h"
+#include "engine/rank/shortlist.h"
+
+struct rows {
+	struct rank_row *out;
+	size_t n;
+};
+
+/* Features that say the same as a group of columns are told with it. */
+static const char *stage_one_group(enum feature feature)
+{
+	switch (feature) {
+	case FEATURE_POPULAR_1H:
+	case FEATURE_POPULAR_12H:
+	case FEATURE_POPULAR_48H:
+	case FEATURE_CTR:
+		return "popularity";
+	default:
+		return rank_feature_names[feature];
+	}
+}
+
+static void add_row(struct rows *rows, const char *code, const char *group, uint32_t topic, double contribution)
+{
+	if (contribution != 0)
+		rows->out[rows->n++] = (struct rank_row){code, group, topic, contribution};
+}
+
+/* The topic of the story that says most of the reader's interest in it, for the columns of that group. */
+static uint32_t telling_topic(const struct rank_request *q, const struct rank_item *item, enum column column)
+{
+	size_t n;
+	uint32_t best = 0;
+	float most = 0;
+	const struct topic_term *vector = catalog_vector(item->segment, item->slot, &n);
+	for (size_t i = 0; q->reader.profile && i < n; i++) {
+		enum topic_namespace ns = topic_namespace_of(vector[i].topic);
+		bool of_column = column == COLUMN_PLACE ? ns == TOPIC_PLACE
+		                 : column == COLUMN_TERM_SHORT || column == COLUMN_TERM_LONG
+		                     ? ns == TOPIC_TERM
+		                     : ns == TOPIC_TAG || ns == TOPIC_AUTHOR;
+		if (!of_column)
+			continue;
+		struct profile_interest interest =
+			profile_read_topic(q->profile_config, q->reader.profile, vector[i].topic, q->now_ms);
+		float weight = fabsf(interest.short_term + interest.long_term) * (float)vector[i].weight;
+		if (weight > most) {
+			most = weight;
+			best = vector[i].topic;
+		}
+	}
+	return best;
+}
+
+static uint32_t topic_of(const struct rank_request *q, const struct rank_item *item, enum column column)
+{
+	switch (column) {
+	case COLUMN_SECTION_ALL:
+	case COLUMN_SECTION_RECENT:
+	case COLUMN_SECTION_NEXT:
+		return item->segment->section[item->slot];
+	case COLUMN_SOURCE_ALL:
+		return item->segment->source[item->slot];
+	case COLUMN_TOPIC_SHORT:
+	case COLUMN_TOPIC_LONG:
+	case COLUMN_TERM_SHORT:
+	case COLUMN_TERM_LONG:
+	case COLUMN_PLACE:
+		return telling_topic(q, item, column);
+	default:
+		return 0;
+	}
+}
+
+/* The stage-one score's part, in the rows that make that score: what one unit of it is worth here, times each row. The
+ * shortlist's mean, against which parts are measured, goes to the base. */
+static int add_stage_one(struct rows *rows, const struct catalog *c, const struct rank_request *q,
+                         const struct example *e, size_t i, const struct rank_item *item, double part, double *base,
+                         struct arena *arena)
+{
+	struct rank_reason *reasons = arena_alloc(arena, RANK_REASONS_MAX * sizeof(*reasons));
+	double x = (double)e->columns[i * e->n_columns + COLUMN_STAGE_ONE], ahead = x - (double)e->mean[COLUMN_STAGE_ONE];
+	double sum = 0;
+	if (!reasons)
+		return -ENOMEM;
+	if (fabs(ahead) < 1e-4) {
+		add_row(rows, rank_column_names[COLUMN_STAGE_ONE], rank_column_groups[COLUMN_STAGE_ONE], 0, part);
+		return 0;
+	}
+	double worth = part / ahead;
+	size_t n = rank_rows(q, item->segment, item->slot, catalog_view(c)->minute_ms, reasons);
+	for (size_t k = 0; k < n; k++) {
+		const char *code = rank_feature_names[reasons[k].feature];
+		double contribution = worth * reasons[k].contribution / RANK_ONE;
+		add_row(rows, code, stage_one_group(reasons[k].feature), reasons[k].topic, contribution);
+		sum += contribution;
+	}
+	*base += part - sum;
+	return 0;
+}
+
+/* Returns the sum of the crosses. */
+static double add_crosses(struct rows *rows, const struct model *m, const struct rank_learned *learned,
+                          const struct example *e, size_t i)
+{
+	static const char *const codes[N_CROSSES] = {
+		[CROSS_STORY] = "cross_story", [CROSS_SECTION_TOP] = "cross_section_top",
+		[CROSS_SECTION_HOUR] = "cross_section_hour", [CROSS_RANK_LENGTH] = "cross_rank_length",
+		[CROSS_CTR_SHOWS] = "cross_ctr_shows", [CROSS_WORD] = "cross_word"};
+	uint32_t at[CROSS_SLOTS_MAX];
+	uint8_t kind[CROSS_SLOTS_MAX];
+	double sums[N_CROSSES] = {0}, sum = 0;
+	if (!learned || !learned->crosses)
+		return 0;
+	size_t n = rank_crosses(m, e, i, learned->cross_mask, at, kind);
+	for (size_t k = 0; k < n; k++)
+		sums[kind[k]] += (double)atomic_load_explicit(&learned->crosses[at[k]].weight, memory_order_relaxed);
+	for (int k = 0; k < N_CROSSES; k++) {
+		add_row(rows, codes[k], "crosses", 0, sums[k]);
+		sum += sums[k];
+	}
+	return sum;
+}
+
+static int largest_first(const void *a, const void *b)
+{
+	const struct rank_row *x = a, *y = b;
+	double size_x = fabs(x->contribution), size_y = fabs(y->contribution);
+	return size_x != size_y ? (size_x < size_y ? 1 : -1) : 0;
+}
+
+int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stage_two *two,
+                           const struct rank_request *request, const struct example *e, size_t i, const struct rank_item *item, struct arena *arena,
+                           struct rank_row out[RANK_ROWS_MAX])
+{
+	const struct model *m = request->model;
+	const uint16_t which = (uint16_t)i;
+	struct rows rows = {out, 0};
+	double parts[N_COLUMNS], base = 0, sum = 0;
+	float *inputs = arena_alloc(arena, 2 * N_COLUMNS * sizeof(*inputs));
+	if (!inputs)
+		return -ENOMEM;
+	rank_inputs(m, e, &which, 1, inputs);
+	struct model_slate slate = {.n = 1, .n_columns = N_COLUMNS, .inputs = inputs};
+	int r = model_shortlist_explain(m, two->learned ? two->learned->params : NULL, &slate, 0, parts, &base);
+	if (r < 0)
+		return r;
+	for (int c = 0; c < N_COLUMNS; c++)
+		sum += parts[c];
+	sum += base + add_crosses(&rows, m, two->learned, e, i);
+	parts[COLUMN_CLICKS + 1] += (double)item->score / RANK_ONE - sum;
+	r = add_stage_one(&rows, catalog, request, e, i, item, parts[COLUMN_STAGE_ONE], &base, arena);
+	if (r < 0)
+		return r;
+	add_row(&rows, "base", "base", 0, base);
+	for (int c = 0; c < N_COLUMNS; c++)
+		if (c != COLUMN_STAGE_ONE)
+			add_row(&rows, rank_column_names[c], rank_column_groups[c],
+			        parts[c] != 0 ? topic_of(request, item, (enum column)c) : 0, parts[c]);
+	qsort(out, rows.n, sizeof(*out), largest_first);
+	return (int)rows.n;
+}
