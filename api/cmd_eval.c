@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/embedded.h"
@@ -43,13 +42,6 @@ static volatile sig_atomic_t stopped;
 static void stop(int signal_number)
 {
 	stopped = signal_number;
-}
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* One line on stderr. Returns 1. */
@@ -214,7 +206,7 @@ static void remove_dir(struct eval *e)
 static void draw(struct eval *e, bool end)
 {
 	const struct replay_totals *t = replay_totals(e->replay);
-	int64_t now_ns = monotonic_ns();
+	int64_t now_ns = eval_monotonic_ns();
 	char bar[31];
 	if (!e->terminal || (!end && now_ns - e->drawn_ns < 100000000))
 		return;
@@ -282,10 +274,10 @@ static int run(struct eval *e)
 	int r = replay_open(&e->config, &e->replay, &problem);
 	if (r != 0)
 		return r == 1 ? complain(problem.text) : complain_errno("the engine", r);
-	e->start_ns = monotonic_ns();
+	e->start_ns = eval_monotonic_ns();
 	for (size_t i = 0; i < e->n_files && r == 0; i++)
 		r = replay_file(e, i);
-	e->end_ns = monotonic_ns();
+	e->end_ns = eval_monotonic_ns();
 	draw(e, true);
 	return r;
 }
@@ -295,16 +287,19 @@ static int run(struct eval *e)
 /* Returns 0, or 1 after a line on stderr. */
 static int report(const struct eval *e)
 {
-	const struct eval_report all = {.config = &e->config, .totals = replay_totals(e->replay), .model = e->model.name,
+	struct eval_report all = {.config = &e->config, .totals = replay_totals(e->replay), .model = e->model.name,
 	                                .ablated = e->ablated, .n_ablated = e->n_ablated, .per_day = e->per_day,
 	                                .seconds = (double)(e->end_ns - e->start_ns) / 1e9};
+	int r = eval_beyond_rare(&all.totals->beyond, &all.rare);
+	if (r < 0)
+		return complain_errno("sources", r);
 	if (e->json)
 		eval_print_json(&all, stdout);
 	else
 		eval_print_table(&all, stdout);
 	if (all.totals->n_scored == 0)
 		return complain("no slate could be scored: each has no click, or nothing but clicks");
-	int r = e->svg_path ? eval_write_svg(&all, e->svg_path) : 0;
+	r = e->svg_path ? eval_write_svg(&all, e->svg_path) : 0;
 	return r == 0 ? 0 : complain_errno(e->svg_path, r);
 }
 

@@ -76,6 +76,40 @@ static void put_histories(struct buf *b, const struct eval_tally *t)
 	buf_put_char(b, ']');
 }
 
+static double share_of(uint64_t n, uint64_t all)
+{
+	return all ? (double)n / (double)all : NAN;
+}
+
+static void put_mean(struct buf *b, const char *name, const struct eval_mean *m)
+{
+	buf_printf(b, "\"%s\":", name);
+	buf_put_json_double(b, mean_of(m));
+	buf_printf(b, ",\"%s_se\":", name);
+	buf_put_json_double(b, eval_mean_error(m));
+	buf_put_char(b, ',');
+}
+
+static void put_beyond(struct buf *b, const struct eval_beyond *all, const struct eval_rare *rare)
+{
+	buf_put_cstr(b, ",\"beyond\":{");
+	for (int depth = 0; depth < N_EVAL_DEPTHS; depth++) {
+		buf_printf(b, "\"top%zu\":{", eval_depths[depth]);
+		put_mean(b, "diversity", &all->diversity[depth]);
+		put_mean(b, "novelty", &all->novelty[depth]);
+		put_mean(b, "calibration", &all->calibration[depth]);
+		buf_put_cstr(b, "\"coverage\":");
+		buf_put_json_double(b, share_of(all->n_reached[depth], all->n_offered));
+		buf_put_cstr(b, ",\"rare_sources\":");
+		buf_put_json_double(b, rare->share[depth]);
+		buf_put_cstr(b, "},");
+	}
+	buf_printf(b, "\"articles_offered\":%" PRIu64 ",\"sources\":%zu,\"rare_sources\":%zu,\"rare_sources_shown\":",
+	           all->n_offered, rare->n_sources, rare->n_rare);
+	buf_put_json_double(b, rare->shown);
+	buf_put_char(b, '}');
+}
+
 void eval_print_json(const struct eval_report *r, FILE *out)
 {
 	const struct replay_totals *t = r->totals;
@@ -95,6 +129,7 @@ void eval_print_json(const struct eval_report *r, FILE *out)
 	           ",\"readers\":%" PRIu64 ",\"articles\":%" PRIu64 ",\"articles_without_row\":%" PRIu64,
 	           t->n_no_click, t->n_all_clicked, t->n_learnt_only, t->n_readers, t->n_articles, t->n_without_row);
 	put_histories(&b, &t->tally);
+	put_beyond(&b, &t->beyond, &r->rare);
 	if (r->per_day)
 		put_days(&b, &t->tally);
 	buf_put_cstr(&b, "}\n");
@@ -151,6 +186,44 @@ static void print_histories(const struct eval_tally *t, FILE *out)
 	}
 }
 
+static void print_means(const char *name, const struct eval_mean means[N_EVAL_DEPTHS], FILE *out)
+{
+	fprintf(out, "%-40s", name);
+	for (int depth = 0; depth < N_EVAL_DEPTHS; depth++) {
+		print_number(out, 10, 4, mean_of(&means[depth]));
+		print_number(out, 8, 4, eval_mean_error(&means[depth]));
+	}
+	fputc('\n', out);
+}
+
+static void print_shares(const char *name, const double shares[N_EVAL_DEPTHS], FILE *out)
+{
+	fprintf(out, "%-40s", name);
+	for (int depth = 0; depth < N_EVAL_DEPTHS; depth++) {
+		print_number(out, 10, 4, shares[depth]);
+		fprintf(out, "%8s", "");
+	}
+	fputc('\n', out);
+}
+
+static void print_beyond(const struct eval_beyond *b, const struct eval_rare *rare, FILE *out)
+{
+	double coverage[N_EVAL_DEPTHS];
+	char name[64];
+	fprintf(out, "\n%-40s", "beyond accuracy");
+	for (int depth = 0; depth < N_EVAL_DEPTHS; depth++) {
+		coverage[depth] = share_of(b->n_reached[depth], b->n_offered);
+		fprintf(out, "    top %2zu   error", eval_depths[depth]);
+	}
+	fputc('\n', out);
+	print_means("diversity: mean 1 - cosine of pairs", b->diversity, out);
+	print_means("novelty: mean bits of popularity", b->novelty, out);
+	print_means("calibration: nats from the reader's own", b->calibration, out);
+	print_shares("coverage: share of articles offered", coverage, out);
+	snprintf(name, sizeof(name), "rare sources: %zu of %zu, shown %.4f", rare->n_rare, rare->n_sources, rare->shown);
+	print_shares(rare->n_rare ? name : "rare sources", rare->share, out);
+}
+
 void eval_print_table(const struct eval_report *r, FILE *out)
 {
 	const struct replay_totals *t = r->totals;
@@ -161,6 +234,7 @@ void eval_print_table(const struct eval_report *r, FILE *out)
 	for (int m = 0; m < N_EVAL_METRICS; m++)
 		fprintf(out, "%-8s %.4f  %.4f\n", titles[m], mean_of(&t->tally.means[m]), eval_mean_error(&t->tally.means[m]));
 	print_histories(&t->tally, out);
+	print_beyond(&t->beyond, &r->rare, out);
 	if (r->per_day)
 		print_days(&t->tally, out);
 	fprintf(out, "\n%" PRIu64 " slates scored; skipped %" PRIu64 " without a click and %" PRIu64 " with nothing but clicks; %"

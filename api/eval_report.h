@@ -10,6 +10,7 @@ struct eval_report {
 	struct span model;     /* its name */
 	const char **ablated;  /* [n_ablated] parts left out */
 	size_t n_ablated;
+	struct eval_rare rare;
 	bool per_day;
 	double seconds; /* the replay took */
 };

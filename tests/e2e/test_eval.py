@@ -1,4 +1,5 @@
 """mynews eval: figures, what is known when, files that are not in order, and what it leaves behind."""
+import collections
 import datetime
 import gzip
 import json
@@ -192,6 +193,86 @@ class Eval(unittest.TestCase):
         status, _, errors = run("eval", *arguments, env=self.env)
         self.assertEqual((status, errors.count("\n")), (1, 1), errors)
         return errors
+
+    def test_beyond_accuracy(self):
+        """Each figure from its definition, over articles that have a section and a source but no words."""
+        sections = {f"M{n}": name for name, ids in (("city", range(101, 107)), ("sport", range(107, 113)),
+                                                    ("business", range(113, 118)), ("science", range(118, 123))) for n in ids}
+        sources = {name: f"paper {int(name[1:]) % 3}" for name in sections}
+        news = self.file("bare.tsv", "".join(f"{name}\t{sections[name]}\t\t\t\t\t[]\t[]\t{sources[name]}\n" for name in sections))
+
+        def look(lines, scores, first_scored, depth):
+            """Replays what is known; of each scored slate the best `depth` by score."""
+            clicks, known, read, readers = collections.Counter(), set(), collections.defaultdict(collections.Counter), set()
+            offered, reached, shown, lists = set(), set(), collections.Counter(), []
+            sums = {"novelty": [], "calibration": [], "diversity": []}
+            for n, line in enumerate(lines):
+                impression, reader, _, history, slots = slate(line)
+                if reader not in readers:
+                    for name in history:
+                        clicks[name] += 1
+                        if name in sections:
+                            read[reader][sections[name]] += 1
+                    known |= set(history)
+                readers.add(reader)
+                known |= {name for name, _ in slots}
+                clicked = [name for name, one in slots if one]
+                if n >= first_scored and clicked and len(clicked) < len(slots):
+                    best = [name for name, _ in sorted(scores[impression], key=lambda item: -item[1])][:depth]
+                    offered |= {name for name, _ in slots}
+                    reached |= set(best)
+                    shown.update(sources[name] for name, _ in slots if name in sources)
+                    lists.append([sources[name] for name in best if name in sources])
+                    total = clicks.total() + len(known)
+                    sums["novelty"].append(-sum(math.log2((clicks[name] + 1) / total) for name in best) / len(best))
+                    listed = [sections[name] for name in best if name in sections]
+                    pairs = [listed[i] != listed[j] for i in range(len(listed)) for j in range(i)]
+                    if pairs:
+                        sums["diversity"].append(sum(pairs) / len(pairs))
+                    if read[reader]:
+                        n_read, divergence = read[reader].total(), 0
+                        for section, count in read[reader].items():
+                            p, q = count / n_read, listed.count(section) / len(listed)
+                            divergence += p * math.log(p / (0.99 * q + 0.01 * p))
+                        sums["calibration"].append(divergence)
+                for name in clicked:
+                    clicks[name] += 1
+                    if name in sections:
+                        read[reader][sections[name]] += 1
+            rare, left = set(), 0.2 * shown.total()
+            for count in sorted(set(shown.values())):
+                as_rare = {name for name, shows in shown.items() if shows == count}
+                if count * len(as_rare) > left:
+                    break
+                left -= count * len(as_rare)
+                rare |= as_rare
+            found = {name: sum(values) / len(values) for name, values in sums.items()}
+            found["coverage"] = len(reached) / len(offered)
+            found["rare_sources"] = sum(sum(name in rare for name in row) / len(row) for row in lists) / len(lists)
+            return found, len(rare)
+
+        lines = lines_of()
+        figures, scores = self.eval(news=news)
+        # No slate has more than ten: whichever way equal scores fall, the list is all of it.
+        expected, n_rare = look(lines, scores, 0, 10)
+        self.assertGreater(n_rare, 0)
+        self.assertEqual(figures["beyond"]["rare_sources"], n_rare)
+        for name, value in expected.items():
+            self.assertAlmostEqual(figures["beyond"]["top10"][name], value, 12, name)
+        # The order counts in the last slate, whose six scores differ.
+        warmup, last = self.behaviors(lines[:-1], "warmup.tsv"), self.behaviors(lines[-1:], "last.tsv")
+        figures, scores = self.eval("--warmup", warmup, behaviors=last, news=news)
+        self.assertEqual(len({score for _, score in scores["14"]}), 6)
+        for name, value in look(lines, scores, 13, 5)[0].items():
+            self.assertAlmostEqual(figures["beyond"]["top5"][name], value, 12, name)
+        # Without rows nothing is known of sections and sources.
+        status, text, errors = run("eval", "--behaviors", BEHAVIORS, "--json", env=self.env)
+        self.assertEqual((status, errors), (0, ""))
+        beyond = json.loads(text)["beyond"]
+        self.assertEqual([beyond["top10"][name] for name in ("diversity", "calibration", "rare_sources")], [None] * 3)
+        self.assertIsInstance(beyond["top10"]["novelty"], float)
+        text = run("eval", "--behaviors", BEHAVIORS, env=self.env)[1]
+        self.assertRegex(text, r"rare sources +n/a +n/a")
 
     def test_a_seed_repeats_the_run(self):
         first, second = self.eval("--seed", "9")[0], self.eval("--seed", "9")[0]
