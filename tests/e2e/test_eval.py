@@ -198,7 +198,7 @@ class Eval(unittest.TestCase):
         """Each figure from its definition, over articles that have a section and a source but no words."""
         sections = {f"M{n}": name for name, ids in (("city", range(101, 107)), ("sport", range(107, 113)),
                                                     ("business", range(113, 118)), ("science", range(118, 123))) for n in ids}
-        sources = {name: f"paper {int(name[1:]) % 3}" for name in sections}
+        sources = {name: f"paper {int(name[1:]) % 6}" for name in sections}
         news = self.file("bare.tsv", "".join(f"{name}\t{sections[name]}\t\t\t\t\t[]\t[]\t{sources[name]}\n" for name in sections))
 
         def look(lines, scores, first_scored, depth):
