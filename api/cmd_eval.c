@@ -1,5 +1,5 @@
-/* mynews eval: how well a model ranks logged slates, by the same engine that serves. Arguments, files and output are
- * here; the replay is in eval_replay.c. */
+/* mynews eval: how well a model ranks logged slates, by the same engine that serves; and how fast that takes logged clicks.
+ * Arguments, files and output are here; the replays are in eval_replay.c and eval_load.c. */
 #include "api/commands.h"
 
 #include <dirent.h>
@@ -11,6 +11,7 @@
 
 #include "api/embedded.h"
 #include "api/eval_ablate.h"
+#include "api/eval_load.h"
 #include "api/eval_report.h"
 #include "api/file.h"
 
@@ -23,7 +24,7 @@ struct eval {
 	const char **ablated; /* [n_ablated] parts of the model that are left out */
 	size_t n_files, n_ablated;
 	struct replay_config config;
-	const char *svg_path;
+	const char *svg_path, *clicks_path;
 	bool json, per_day;
 	/* what there is */
 	struct arena arena;
@@ -32,6 +33,8 @@ struct eval {
 	struct mind_news *news;
 	struct mind_log **logs; /* [n_files] */
 	struct replay *replay;
+	struct eval_clicks *clicks;
+	struct eval_load_mark marks[N_EVAL_LOAD_MARKS];
 	uint64_t n_planned;
 	int64_t start_ns, end_ns, drawn_ns;
 	bool terminal;
@@ -122,14 +125,33 @@ static int ablate(struct eval *e)
 	return r == 0 ? 0 : r == EVAL_ABLATE_UNKNOWN ? EXIT_USAGE : EXIT_FAILED;
 }
 
+enum { NEWS, BEHAVIORS, CLICKS, MODEL, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, SVG, PERMUTE, PER_DAY, JSON, N_OPTIONS };
+
+/* Returns 0, or 2 after a line on stderr. */
+static int check_options(const struct option_value o[N_OPTIONS])
+{
+	bool clicks = o[CLICKS].value;
+	if (!clicks && !o[BEHAVIORS].value) {
+		complain("give --behaviors FILE, and --news FILE where there is one; or --clicks FILE");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; clicks && i < N_OPTIONS; i++)
+		if (o[i].value && i != CLICKS && i != MODEL && i != ABLATE && i != JSON) {
+			fprintf(stderr, "mynews eval: --clicks measures load, not ranking: it does not go with %s\n", o[i].name);
+			return EXIT_USAGE;
+		}
+	return 0;
+}
+
 /* Returns 0, 1 or 2 after a line on stderr. */
 static int read_options(struct eval *e, int argc, char **argv)
 {
-	enum { NEWS, BEHAVIORS, MODEL, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, SVG, PERMUTE, PER_DAY, JSON };
-	struct option_value o[] = {{.name = "--news"}, {.name = "--behaviors"}, {.name = "--model"}, {.name = "--warmup"},
-	                           {.name = "--label-delay"}, {.name = "--seed"}, {.name = "--scores"},
-	                           {.name = "--ablate"}, {.name = "--svg"}, {.name = "--permute", .is_flag = true},
-	                           {.name = "--per-day", .is_flag = true}, {.name = "--json", .is_flag = true}, {0}};
+	struct option_value o[N_OPTIONS + 1] = {
+		[NEWS] = {.name = "--news"}, [BEHAVIORS] = {.name = "--behaviors"}, [CLICKS] = {.name = "--clicks"},
+		[MODEL] = {.name = "--model"}, [WARMUP] = {.name = "--warmup"}, [LABEL_DELAY] = {.name = "--label-delay"},
+		[SEED] = {.name = "--seed"}, [SCORES] = {.name = "--scores"}, [ABLATE] = {.name = "--ablate"},
+		[SVG] = {.name = "--svg"}, [PERMUTE] = {.name = "--permute", .is_flag = true},
+		[PER_DAY] = {.name = "--per-day", .is_flag = true}, [JSON] = {.name = "--json", .is_flag = true}};
 	uint64_t delay_s = 0, seed = 1;
 	e->paths = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*e->paths));
 	e->logs = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(struct mind_log *));
@@ -139,12 +161,10 @@ static int read_options(struct eval *e, int argc, char **argv)
 	o[WARMUP].many = e->paths;
 	o[ABLATE].many = e->ablated;
 	int r = options_parse("eval", argc, argv, o);
+	if (r == 0)
+		r = check_options(o);
 	if (r != 0)
 		return r;
-	if (!o[BEHAVIORS].value) {
-		complain("give --behaviors FILE, and --news FILE where there is one");
-		return EXIT_USAGE;
-	}
 	if (o[LABEL_DELAY].value && !parse_number(o[LABEL_DELAY].value, 366 * 86400, &delay_s)) {
 		complain("--label-delay takes whole seconds, at most 366 days of them");
 		return EXIT_USAGE;
@@ -154,8 +174,9 @@ static int read_options(struct eval *e, int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	e->news_path = o[NEWS].value;
-	e->n_files = o[WARMUP].n_many + 1;
-	e->paths[e->n_files - 1] = o[BEHAVIORS].value;
+	e->clicks_path = o[CLICKS].value;
+	e->n_files = e->clicks_path ? 0 : o[WARMUP].n_many + 1;
+	e->paths[o[WARMUP].n_many] = o[BEHAVIORS].value;
 	e->svg_path = o[SVG].value;
 	e->json = o[JSON].value;
 	e->per_day = o[PER_DAY].value;
@@ -203,22 +224,28 @@ static void remove_dir(struct eval *e)
 
 /* ---- the run ---- */
 
-static void draw(struct eval *e, bool end)
+/* Where it stands, on a terminal: `text` says more. */
+static void draw(struct eval *e, uint64_t n, const char *of, const char *text, bool end)
 {
-	const struct replay_totals *t = replay_totals(e->replay);
 	int64_t now_ns = eval_monotonic_ns();
 	char bar[31];
 	if (!e->terminal || (!end && now_ns - e->drawn_ns < 100000000))
 		return;
 	e->drawn_ns = now_ns;
-	unsigned part = e->n_planned ? (unsigned)(t->n_slates * 100 / e->n_planned) : 100;
+	unsigned part = e->n_planned ? (unsigned)(n * 100 / e->n_planned) : 100;
 	for (unsigned i = 0; i < sizeof(bar) - 1; i++)
 		bar[i] = i * 100 < part * (sizeof(bar) - 1) ? '#' : '.';
 	bar[sizeof(bar) - 1] = '\0';
-	fprintf(stderr, "\r[%s] %3u %%  %" PRIu64 " slates", bar, part, t->n_slates);
+	fprintf(stderr, "\r[%s] %3u %%  %" PRIu64 " %s%s\033[K%s", bar, part, n, of, text, end ? "\n" : "");
+}
+
+static void draw_slates(struct eval *e, bool end)
+{
+	const struct replay_totals *t = replay_totals(e->replay);
+	char text[32] = "";
 	if (t->n_scored)
-		fprintf(stderr, "  AUC %.4f", t->tally.means[EVAL_AUC].mean);
-	fputs(end ? "\033[K\n" : "\033[K", stderr);
+		snprintf(text, sizeof(text), "  AUC %.4f", t->tally.means[EVAL_AUC].mean);
+	draw(e, t->n_slates, "slates", text, end);
 }
 
 static int open_files(struct eval *e)
@@ -260,7 +287,7 @@ static int replay_file(struct eval *e, size_t i)
 		r = replay_slate(e->replay, line, i + 1 == e->n_files, &problem);
 		if (r != 0)
 			return r == 1 ? complain(problem.text) : complain_errno("the engine", r);
-		draw(e, false);
+		draw_slates(e, false);
 	}
 	return r == 2 ? complain(file_problem.text) : r < 0 ? complain_errno(e->paths[i], r) : 0;
 }
@@ -278,8 +305,33 @@ static int run(struct eval *e)
 	for (size_t i = 0; i < e->n_files && r == 0; i++)
 		r = replay_file(e, i);
 	e->end_ns = eval_monotonic_ns();
-	draw(e, true);
+	draw_slates(e, true);
 	return r;
+}
+
+/* ---- clicks alone ---- */
+
+static bool clicks_progress(void *ctx, uint64_t n_events)
+{
+	struct eval *e = ctx;
+	draw(e, n_events, "events", "", n_events == e->n_planned);
+	return stopped;
+}
+
+static int run_clicks(struct eval *e)
+{
+	struct mind_problem file_problem;
+	struct engine_problem problem;
+	int r = eval_clicks_load(e->clicks_path, &e->clicks, &file_problem);
+	if (r != 0)
+		return r == 1 ? complain(file_problem.text) : complain_errno(e->clicks_path, r);
+	e->n_planned = e->clicks->n_clicks;
+	const struct eval_load load = {.dir = e->dir, .model = &e->model, .clicks = e->clicks, .progress = clicks_progress,
+	                               .ctx = e};
+	r = eval_load_run(&load, e->marks, &problem);
+	if (r < 0)
+		return complain_errno("the engine", r);
+	return r == 1 ? complain(problem.text) : 0; /* 2: stopped, which is said below */
 }
 
 /* ---- output ---- */
@@ -287,9 +339,13 @@ static int run(struct eval *e)
 /* Returns 0, or 1 after a line on stderr. */
 static int report(const struct eval *e)
 {
-	struct eval_report all = {.config = &e->config, .totals = replay_totals(e->replay), .model = e->model.name,
-	                                .ablated = e->ablated, .n_ablated = e->n_ablated, .per_day = e->per_day,
-	                                .seconds = (double)(e->end_ns - e->start_ns) / 1e9};
+	struct eval_report all = {.config = &e->config, .totals = e->replay ? replay_totals(e->replay) : NULL, .model = e->model.name,
+	                          .ablated = e->ablated, .n_ablated = e->n_ablated, .per_day = e->per_day,
+	                          .seconds = (double)(e->end_ns - e->start_ns) / 1e9};
+	if (e->clicks_path) {
+		eval_print_load(e->marks, e->json, stdout);
+		return 0;
+	}
 	int r = eval_beyond_rare(&all.totals->beyond, &all.rare);
 	if (r < 0)
 		return complain_errno("sources", r);
@@ -313,9 +369,11 @@ int cmd_eval(int argc, char **argv)
 	int r = read_options(&e, argc, argv);
 	if (r == 0)
 		r = make_dir(&e);
-	if (r == 0)
+	if (r == 0 && e.clicks_path)
+		r = run_clicks(&e);
+	else if (r == 0)
 		r = open_files(&e);
-	if (r == 0 && !stopped)
+	if (r == 0 && !e.clicks_path && !stopped)
 		r = run(&e);
 	if (r == 0 && stopped)
 		r = complain("stopped before the end; there are no figures");
@@ -328,6 +386,7 @@ int cmd_eval(int argc, char **argv)
 	for (size_t i = 0; i < e.n_files; i++)
 		mind_log_close(e.logs[i]);
 	mind_news_free(e.news);
+	eval_clicks_free(e.clicks);
 	arena_free(&e.arena);
 	return r == 0 ? EXIT_FINE : r == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }

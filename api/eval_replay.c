@@ -323,6 +323,7 @@ int replay_open(const struct replay_config *config, struct replay **out, struct 
 	engine.nosync = true;
 	engine.live_days = 0; /* every article of a slate is scored, however old */
 	engine.log_days = 0;
+	engine.checkpoint_interval_ms = EVAL_CHECKPOINT_MS;
 	engine.learn_delay_ms = config->label_delay_ms; /* when the events come the slate is complete */
 	engine.models = config->model;
 	engine.n_models = 1;

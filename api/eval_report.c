@@ -248,6 +248,48 @@ void eval_print_table(const struct eval_report *r, FILE *out)
 	        (double)t->analysing_ns / 1e7 / r->seconds, (double)t->scoring_ns / 1e7 / r->seconds);
 }
 
+/* ---- load ---- */
+
+static double rate(const struct eval_load_mark *m, double seconds)
+{
+	return seconds > 0 ? (double)m->n_events / seconds : NAN;
+}
+
+static void print_load_json(const struct eval_load_mark marks[N_EVAL_LOAD_MARKS], FILE *out)
+{
+	const struct eval_load_mark *all = &marks[EVAL_LOAD_100];
+	fprintf(out, "{\"events\":%" PRIu64 ",\"readers\":%" PRIu64 ",\"articles\":%" PRIu64 ",\"cpu_s\":%.3f,\"seconds\":%.3f,"
+	        "\"events_per_cpu_s\":%.0f,\"events_per_s\":%.0f,\"at\":[", all->n_events, all->n_readers, all->n_articles,
+	        all->cpu_s, all->seconds, rate(all, all->cpu_s), rate(all, all->seconds));
+	for (int i = 0; i < N_EVAL_LOAD_MARKS; i++)
+		fprintf(out, "%s{\"percent\":%u,\"events\":%" PRIu64 ",\"readers\":%" PRIu64 ",\"cpu_s\":%.3f,\"resident_bytes\":%" PRIu64
+		        ",\"file_bytes\":%" PRIu64 ",\"store_bytes\":%" PRIu64 "}", i ? "," : "", eval_load_percent[i],
+		        marks[i].n_events, marks[i].n_readers, marks[i].cpu_s, marks[i].resident_bytes, marks[i].file_bytes,
+		        marks[i].store_bytes);
+	fputs("]}\n", out);
+}
+
+void eval_print_load(const struct eval_load_mark marks[N_EVAL_LOAD_MARKS], bool json, FILE *out)
+{
+	const struct eval_load_mark *all = &marks[EVAL_LOAD_100];
+	if (json) {
+		print_load_json(marks, out);
+		return;
+	}
+	fputs("             events   readers  articles     CPU s  events a CPU s  own MB  file MB  store MB\n", out);
+	for (int i = 0; i < N_EVAL_LOAD_MARKS; i++) {
+		const struct eval_load_mark *m = &marks[i];
+		fprintf(out, "%4u %% %12" PRIu64 "%10" PRIu64 "%10" PRIu64 "%10.2f", eval_load_percent[i], m->n_events, m->n_readers,
+		        m->n_articles, m->cpu_s);
+		print_number(out, 16, 0, rate(m, m->cpu_s));
+		fprintf(out, "%8.1f%9.1f%10.1f\n", (double)(m->resident_bytes - m->file_bytes) / 1e6, (double)m->file_bytes / 1e6,
+		        (double)m->store_bytes / 1e6);
+	}
+	fprintf(out, "\n%.0f events a second of CPU, all threads together; %.0f a second on the clock; nothing synced to disk\n"
+	        "own: memory that is resident but for pages of files, the log of clicks in it; file: pages of the store and of the "
+	        "program, which the kernel takes back when it needs them\n", rate(all, all->cpu_s), rate(all, all->seconds));
+}
+
 /* ---- the drawing ---- */
 
 int eval_write_svg(const struct eval_report *r, const char *path)

@@ -2,6 +2,7 @@
 #ifndef MYNEWS_API_EVAL_REPORT_H
 #define MYNEWS_API_EVAL_REPORT_H
 
+#include "api/eval_load.h"
 #include "api/eval_replay.h"
 
 struct eval_report {
@@ -17,6 +18,7 @@ struct eval_report {
 
 void eval_print_json(const struct eval_report *r, FILE *out);
 void eval_print_table(const struct eval_report *r, FILE *out);
+void eval_print_load(const struct eval_load_mark marks[N_EVAL_LOAD_MARKS], bool json, FILE *out);
 /* Returns 0, or a negative errno when the file can't be written. */
 int eval_write_svg(const struct eval_report *r, const char *path) __attribute__((warn_unused_result));
 

@@ -6,6 +6,10 @@
 
 #include "engine/engine.h"
 
+/* Between checkpoints, in the log's time. That passes thousands of times as fast as a server's: with a server's interval each slate
+ * would be followed by a checkpoint. */
+enum { EVAL_CHECKPOINT_MS = 3600 * 1000 };
+
 struct eval_writes {
 	struct engine *engine;
 	struct engine_worker *worker;

@@ -18,7 +18,7 @@ static const struct {
 	{"check", cmd_check, "--data DIR"},
 	{"config", cmd_config, "[--check FILE]"},
 	{"bench", cmd_bench, "--url http://127.0.0.1:8080 --rate R|max --seconds S [--connections C] [--what get|events|mixed] [--json]"},
-	{"eval", cmd_eval, "--news news.tsv[.gz] --behaviors behaviors.tsv[.gz] [--model NAME|FILE] [--warmup FILE]... [--label-delay SECONDS] [--ablate PART]... [--permute] [--seed N] [--per-day] [--svg FILE] [--scores FILE] [--json]"},
+	{"eval", cmd_eval, "--news news.tsv[.gz] --behaviors behaviors.tsv[.gz] [--model NAME|FILE] [--warmup FILE]... [--label-delay SECONDS] [--ablate PART]... [--permute] [--seed N] [--per-day] [--svg FILE] [--scores FILE] [--json] | --clicks FILE.csv[.gz] [--model NAME|FILE] [--json]"},
 };
 
 static void print_usage(FILE *out)
