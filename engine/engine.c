@@ -134,6 +134,11 @@ static void idle(void *ctx)
 
 /* ---- models ---- */
 
+const struct model_names *engine_model_names(void)
+{
+	return &rank_model_names;
+}
+
 int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
                         struct engine_problem *problem)
 {
