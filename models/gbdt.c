@@ -269,11 +269,8 @@ static int explain_fault(struct parser *p, const struct gbdt_where *where)
 		return refuse(p, at, "node %zu is the child of two, or above itself", where->node);
 	case GBDT_DEEP:
 		return refuse(p, at, "node %zu has more than %d splits above it", where->node, GBDT_DEPTH_MAX);
-	case GBDT_ORPHANS:
-		return refuse(p, at, "has nodes that are no node's child and that num_deleted does not count");
 	default:
-		return refuse(p, "/trees", "its splits compare with more different numbers than fit (%d times %d of them)",
-		              GBDT_RULERS_MAX, GBDT_CUTS_MAX);
+		return refuse(p, at, "has nodes that are no node's child and that num_deleted does not count");
 	}
 }
 
@@ -361,7 +358,7 @@ static int gbdt_parse(struct parser *p, json_t *trees, const json_t *checksum)
 static void gbdt_explain_columns(const struct model *m, const struct model_slate *s, size_t row, double *out, double *base)
 {
 	double by_input[MODEL_INPUTS_MAX] = {0};
-	gbdt_best()->explain(m->gbdt, s->inputs + row * 2 * m->n_columns, by_input);
+	gbdt_explain(m->gbdt, s->inputs + row * 2 * m->n_columns, by_input);
 	for (size_t c = 0; c < m->n_columns; c++)
 		out[c] = by_input[c] + by_input[m->n_columns + c];
 	*base = m->gbdt->expected;

@@ -302,7 +302,7 @@ void model_params_init(const struct model *m, uint64_t seed, float *params, floa
 int model_shortlist_score(const struct model *m, const float *params, const struct model_slate *slate, double *out)
 {
 	if (m->kind == MODEL_GBDT)
-		gbdt_best()->score(m->gbdt, slate->inputs, 2 * m->n_columns, slate->n, out);
+		gbdt_score(m->gbdt, slate->inputs, 2 * m->n_columns, slate->n, out);
 	else
 		online_score(m, params, slate, out);
 	return 0;

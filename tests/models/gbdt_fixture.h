@@ -1,4 +1,4 @@
-/* What gbdt_test and gbdt_peer_test share: columns, and one row held to XGBoost's numbers on every instruction set. */
+/* What gbdt_test and gbdt_peer_test share: columns, and one row held to XGBoost's numbers. */
 #ifndef MYNEWS_TESTS_MODELS_GBDT_FIXTURE_H
 #define MYNEWS_TESTS_MODELS_GBDT_FIXTURE_H
 

@@ -157,20 +157,16 @@ static void check_scores(const struct model *m, const struct tree *trees, size_t
 {
 	double *scores = calloc(n + 1, sizeof(*scores));
 	assert_non_null(scores);
-	for (size_t v = 0; v < gbdt_n_variants; v++) {
-		if (!gbdt_variants[v].here())
-			continue;
-		scores[n] = 77; /* stays */
-		gbdt_variants[v].score(m->gbdt, rows, INPUTS, n, scores);
-		for (size_t i = 0; i < n; i++) {
-			float sum = 0.25f;
-			for (size_t t = 0; t < n_trees; t++)
-				sum += walk_down(&trees[t], rows + i * INPUTS);
-			if (scores[i] != (double)sum)
-				fail_msg("%s: row %zu of %zu: %.9g, walked %.9g", gbdt_variants[v].name, i, n, scores[i], (double)sum);
-		}
-		assert_true(scores[n] == 77);
+	scores[n] = 77; /* stays */
+	gbdt_score(m->gbdt, rows, INPUTS, n, scores);
+	for (size_t i = 0; i < n; i++) {
+		float sum = 0.25f;
+		for (size_t t = 0; t < n_trees; t++)
+			sum += walk_down(&trees[t], rows + i * INPUTS);
+		if (scores[i] != (double)sum)
+			fail_msg("row %zu of %zu: %.9g, walked %.9g", i, n, scores[i], (double)sum);
 	}
+	assert_true(scores[n] == 77);
 	free(scores);
 }
 
@@ -192,24 +188,6 @@ static void test_scores(void **state)
 			check_scores(m, trees, n_trees, rows, counts[i]);
 		model_free(m);
 	}
-}
-
-/* One input compared with more numbers than a byte counts: rows on each of them, and between them. */
-static void test_many_cuts(void **state)
-{
-	enum { TREES = 600 };
-	static struct tree trees[TREES];
-	static float rows[2 * TREES * INPUTS];
-	for (int t = 0; t < TREES; t++) {
-		int place = t * 7 % TREES; /* not in order */
-		trees[t] = (struct tree){.n = 3, .nodes = {{1, 2, 3, (float)place, 2}, {-1, -1, 0, -1, 1}, {-1, -1, 0, 2, 1}}};
-	}
-	for (int i = 0; i < 2 * TREES; i++)
-		rows[i * INPUTS + 3] = (float)i / 2 - 0.5f;
-	struct model *m = make_model(trees, TREES);
-	assert_int_equal(m->gbdt->n_rulers, 3); /* 600 = 255 + 255 + 90 */
-	check_scores(m, trees, TREES, rows, 2 * TREES);
-	model_free(m);
 }
 
 /* ---- explanations ---- */
@@ -267,16 +245,11 @@ static void test_explanations(void **state)
 		}
 		struct model *m = make_model(trees, TREES);
 		assert_true(fabs(m->gbdt->expected - mean) < 1e-6);
-		for (size_t v = 0; v < gbdt_n_variants; v++) {
-			double parts[INPUTS] = {0};
-			if (!gbdt_variants[v].here())
-				continue;
-			gbdt_variants[v].explain(m->gbdt, row, parts);
-			for (int i = 0; i < INPUTS; i++)
-				if (!(fabs(parts[i] - expected[i]) < 2e-6))
-					fail_msg("seed %d, %s, input %d: %.9g, by definition %.9g", (int)seed, gbdt_variants[v].name, i,
-					         parts[i], expected[i]);
-		}
+		double parts[INPUTS] = {0};
+		gbdt_explain(m->gbdt, row, parts);
+		for (int i = 0; i < INPUTS; i++)
+			if (!(fabs(parts[i] - expected[i]) < 2e-6))
+				fail_msg("seed %d, input %d: %.9g, by definition %.9g", (int)seed, i, parts[i], expected[i]);
 		model_free(m);
 	}
 }
@@ -445,18 +418,13 @@ static void refused(const struct tree *trees, size_t n, const char *pointer)
 	buf_free(&file);
 }
 
-/* Every node to `depth`, its splits all different across trees: an order in which the binary digits of a place say the way. */
-static void fill_complete(struct tree *t, int depth, float from)
+/* Every node to `depth`. */
+static void fill_complete(struct tree *t, int depth)
 {
 	t->n = (2 << depth) - 1;
-	for (int i = 0; i < t->n; i++) {
-		bool split = i < (1 << depth) - 1;
-		int level = 31 - __builtin_clz((unsigned)i + 1), place = i + 1 - (1 << level);
-		float half = (float)(1 << (depth - level)) / 2;
-		t->nodes[i] = split ? (struct node){2 * i + 1, 2 * i + 2, 0, from + (float)(2 * place + 1) * half,
-		                                    (float)(1 << (depth - level))}
-		                    : (struct node){-1, -1, 0, (float)place / 256, 1};
-	}
+	for (int i = 0; i < t->n; i++)
+		t->nodes[i] = i < t->n / 2 ? (struct node){2 * i + 1, 2 * i + 2, i % INPUTS, (float)(i % 5) - 2, 100}
+		                           : (struct node){-1, -1, 0, (float)i / 256, 50};
 }
 
 static void test_limits(void **state)
@@ -482,24 +450,19 @@ static void test_limits(void **state)
 	trees[0].n = 17;
 	trees[0].nodes[16] = (struct node){-1, -1, 0, 2, 50};
 	m = make_model(trees, 1);
-	assert_int_equal(m->gbdt->depth, GBDT_DEPTH_MAX);
+	assert_int_equal(m->gbdt->shapes[0].depth, GBDT_DEPTH_MAX);
 	model_free(m);
 	trees[0].nodes[16] = (struct node){17, 18, 8, 0, 100};
 	trees[0].n = 19;
 	refused(trees, 1, "/trees/learner/gradient_booster/model/trees/0");
 
-	/* As many different numbers as fit, in complete trees of 511 nodes, and one more. */
-	for (int t = 0; t < GBDT_RULERS_MAX; t++)
-		fill_complete(&trees[t], GBDT_DEPTH_MAX, (float)(256 * t));
+	/* As many nodes as fit, and one more. */
+	const float rows[3][INPUTS] = {{0}, {-3, 1, 2, -2, 0.5f}, {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}};
+	fill_complete(&trees[0], GBDT_DEPTH_MAX);
 	assert_int_equal(trees[0].n, GBDT_NODES_MAX);
-	m = make_model(trees, GBDT_RULERS_MAX);
-	assert_int_equal(m->gbdt->n_rulers, GBDT_RULERS_MAX);
-	float rows[3][INPUTS] = {{100.5f}, {255.0f}, {40000.0f}};
-	check_scores(m, trees, GBDT_RULERS_MAX, &rows[0][0], 3);
+	m = make_model(trees, 1);
+	check_scores(m, trees, 1, &rows[0][0], 3);
 	model_free(m);
-	fill_complete(&trees[GBDT_RULERS_MAX], 0, 0);
-	trees[GBDT_RULERS_MAX] = (struct tree){.n = 3, .nodes = {{1, 2, 0, -1, 2}, {-1, -1, 0, 1, 1}, {-1, -1, 0, 2, 1}}};
-	refused(trees, GBDT_RULERS_MAX + 1, "/trees");
 	trees[0].n = GBDT_NODES_MAX + 1;
 	refused(trees, 1, "/trees/learner/gradient_booster/model/trees/0/left_children");
 	free(trees);
@@ -508,9 +471,8 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),       cmocka_unit_test(test_scores), cmocka_unit_test(test_many_cuts),
-		cmocka_unit_test(test_explanations), cmocka_unit_test(test_stump),  cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_golden), cmocka_unit_test(test_scores), cmocka_unit_test(test_explanations),
+		cmocka_unit_test(test_stump),  cmocka_unit_test(test_bad),    cmocka_unit_test(test_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
