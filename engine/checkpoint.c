@@ -233,10 +233,24 @@ static int load_articles(struct engine *e, struct store_txn *txn, int64_t now_ms
 
 static int recount(struct engine *e, uint64_t sequence, const struct log_record *r, struct map *through, int delta)
 {
-	if ((r->type != EVENT_CLICK && r->type != EVENT_IMPRESSION) || sequence <= map_get(through, r->article))
+	if (!is_counted_type(r->type) || r->repeat || sequence <= map_get(through, r->article))
 		return 0;
 	return catalog_count(e->catalog, r->article, r->type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS, r->at_ms,
 	                     delta);
+}
+
+/* A repeat that an undo lets count, which the checkpoints held as a repeat. */
+static int recount_instead(struct engine *e, struct store_txn *txn, uint64_t sequence, struct map *through)
+{
+	uint8_t key[8];
+	struct span value;
+	struct log_record record;
+	int error = store_get(txn, TABLE_EVENTS, key_u64(key, sequence), &value);
+	if (error != 0)
+		return error < 0 ? error : 0;
+	if (log_record_decode(&e->batch_arena, value, &record))
+		return -EINVAL;
+	return recount(e, UINT64_MAX, &record, through, 1); /* should it be undone too, the record of that comes behind */
 }
 
 /* An example that was stored: learnt, and counted where the counters' checkpoints do not hold it. */
@@ -289,6 +303,8 @@ static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, co
 	uint64_t held = map_get(through, target.article);
 	if (target.kind == LOG_EVENT && r->target <= held && sequence > held)
 		error = recount(e, UINT64_MAX, &target, through, -1);
+	if (error == 0 && r->instead && r->instead <= held && sequence > held)
+		error = recount_instead(e, txn, r->instead, through);
 	return error < 0 ? error : readers_refold(e->readers, txn, hot);
 }
 

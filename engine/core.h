@@ -240,6 +240,20 @@ void caller_op_done(struct write_op *op, int status, void *ctx);
 #define META_PREFIX_USER_TOKEN "tokens/" /* user number, token id -> SHA-256 */
 enum { FORMAT_VERSION = 1 };
 
+/* counted.c: a reader counts once for an article and event type. */
+struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article);
+static inline bool is_counted_type(enum event_type type)
+{
+	return type == EVENT_CLICK || type == EVENT_IMPRESSION;
+}
+/* Marks an event that is about to be logged; *repeat says that there was one before. */
+int counted_add(struct store_txn *txn, const struct log_record *r, bool *repeat) __attribute__((warn_unused_result));
+/* A counted event of a chain is undone: *instead becomes the sequence of the repeat that counts in its place (its record is
+ * rewritten, *at_ms is its time), 0 when there is none. */
+int counted_undo(struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t sequence,
+                 uint64_t chain_head, uint64_t *instead, int64_t *at_ms) __attribute__((warn_unused_result));
+/* The event leaves the log. */
+int counted_forget(struct store_txn *txn, const struct log_record *r) __attribute__((warn_unused_result));
 /* record.c: appends to the log and the reader's chain, and folds. */
 int engine_log_append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r)
 	__attribute__((warn_unused_result));

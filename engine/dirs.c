@@ -179,13 +179,20 @@ static const char *check_example(struct checker *k, struct arena *arena, struct 
 	return there(k, TABLE_USER_IDS, key_u64(user, e->user)) ? NULL : "its reader is not there";
 }
 
+static const char *check_counted(struct checker *k, struct arena *arena, struct span key, struct span value)
+{
+	if (key.len != 12 || value.len != 1 || value.data[0] < 1 || value.data[0] > 3)
+		return "damaged record";
+	return there(k, TABLE_USER_IDS, (struct span){key.data, 8}) ? NULL : "its reader is not there";
+}
+
 static const check_fn checks[N_TABLES] = {
 	[TABLE_ARTICLES] = check_article, [TABLE_BODIES] = NULL, [TABLE_ARTICLE_IDS] = check_article_id,
 	[TABLE_TOPICS] = check_topic, [TABLE_USERS] = check_user, [TABLE_PROFILES] = check_profile,
 	[TABLE_HISTORIES] = check_history, [TABLE_BASES] = check_history, [TABLE_EVENTS] = check_event,
 	[TABLE_EVENT_IDS] = check_event_id, [TABLE_SLATES] = check_slate, [TABLE_EDITIONS] = check_edition,
 	[TABLE_COUNTERS] = check_counter,
-	[TABLE_EXAMPLES] = check_example};
+	[TABLE_EXAMPLES] = check_example, [TABLE_COUNTED] = check_counted};
 
 /* Walks a table, renewing the snapshot every RENEW_EVERY records so that a live server can reuse pages. */
 static int check_table(struct checker *k, enum store_table table)

@@ -139,6 +139,9 @@ static int erase_record(struct engine *e, struct store_txn *txn, uint64_t at, ui
 	r = store_delete(txn, TABLE_EVENTS, key_u64(key, at));
 	if (r >= 0 && record.kind == LOG_EVENT && (record.id_hash.low || record.id_hash.high))
 		r = store_delete(txn, TABLE_EVENT_IDS, event_id_key(key, day_of(record.received_ms), record.id_hash));
+	uint8_t counted[12];
+	if (r >= 0 && record.kind == LOG_EVENT)
+		r = store_delete(txn, TABLE_COUNTED, key_counted(counted, record.user, record.article));
 	if (r >= 0 && record.kind == LOG_LEARN)
 		r = store_delete(txn, TABLE_EXAMPLES, key_u64(key, at));
 	if (r >= 0 && record.kind == LOG_SLATE)

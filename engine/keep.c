@@ -56,6 +56,8 @@ static int trim_log(struct engine *e, struct store_txn *txn, int64_t before_ms)
 		if (record.received_ms >= before_ms || key_to_u64(at) > checkpoint)
 			return 0;
 		r = fold_into_base(e, txn, &record);
+		if (r == 0)
+			r = counted_forget(txn, &record);
 		if (r == 0 && record.kind == LOG_LEARN)
 			r = store_delete(txn, TABLE_EXAMPLES, at);
 		if (r >= 0)

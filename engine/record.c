@@ -149,6 +149,11 @@ static int reject(struct event_item *item, enum event_rejection why)
 	return 0;
 }
 
+static enum catalog_counter counter_of(enum event_type type)
+{
+	return type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS;
+}
+
 static int record_one(struct engine *e, struct store_txn *txn, struct event_item *item, int64_t now_ms)
 {
 	const struct event *event = item->event;
@@ -186,7 +191,10 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 		return reject(item, EVENT_USER_ERASING);
 	if (error < 0)
 		return error;
-	error = append(e, txn, hot, &r, &sequence);
+	r.user = hot->pending->user;
+	error = is_counted_type(r.type) ? counted_add(txn, &r, &r.repeat) : 0;
+	if (error == 0)
+		error = append(e, txn, hot, &r, &sequence);
 	if (error < 0)
 		return error;
 	if (event->id.len) {
@@ -199,9 +207,8 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	}
 	readers_fold(&e->profile_config, hot->pending, &r);
 	item->note = (struct slate_note){r.feed, r.user, r.article, r.type};
-	if (r.type == EVENT_CLICK || r.type == EVENT_IMPRESSION)
-		item->count = (struct count_change){r.article, r.at_ms,
-		                                    r.type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS, 1};
+	if (is_counted_type(r.type) && !r.repeat)
+		item->count = (struct count_change){r.article, r.at_ms, counter_of(r.type), 1};
 	return 0;
 }
 
@@ -261,7 +268,7 @@ struct undo_op {
 	struct span id;
 	int64_t now_ms;
 	enum undo_outcome *outcome;
-	struct count_change count;
+	struct count_change count, instead;
 	struct slate_note note;
 };
 
@@ -275,7 +282,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	uint64_t sequence = 0;
 	uint8_t key[8];
 	*u->outcome = UNDO_NOT_FOUND;
-	u->count.article = 0;
+	u->count.article = u->instead.article = 0;
 	u->note.feed = 0;
 	int error = find_event(txn, hash128(u->id), day_of(u->now_ms), ENGINE_UNDO_DAYS + 1, &sequence);
 	if (error < 0)
@@ -303,16 +310,22 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	error = e->record.failed ? -ENOMEM : store_put(txn, TABLE_EVENTS, key_u64(key, sequence), buf_span(&e->record));
 	struct log_record undone = {.kind = LOG_UNDO, .received_ms = u->now_ms, .target = sequence};
 	uint64_t undo_sequence;
+	int64_t instead_ms = 0;
+	bool counted = is_counted_type(r.type) && !r.repeat;
+	if (error == 0 && counted)
+		error = counted_undo(e, txn, &r, sequence, hot->pending->chain_head, &undone.instead, &instead_ms);
 	if (error == 0)
 		error = append(e, txn, hot, &undone, &undo_sequence);
 	if (error == 0)
 		error = readers_refold(e->readers, txn, hot);
 	if (error < 0)
 		return error;
-	u->note = (struct slate_note){r.feed, r.user, r.article, r.type};
-	if (r.type == EVENT_CLICK || r.type == EVENT_IMPRESSION)
-		u->count = (struct count_change){r.article, r.at_ms,
-		                                 r.type == EVENT_CLICK ? CATALOG_CLICKS : CATALOG_SHOWS, -1};
+	if (counted)
+		u->count = (struct count_change){r.article, r.at_ms, counter_of(r.type), -1};
+	if (undone.instead)
+		u->instead = (struct count_change){r.article, instead_ms, counter_of(r.type), 1};
+	else
+		u->note = (struct slate_note){r.feed, r.user, r.article, r.type};
 	*u->outcome = UNDO_DONE;
 	return 0;
 }
@@ -320,6 +333,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 static void undo_publish(struct write_op *op, void *ctx)
 {
 	count(engine_of(ctx), &((struct undo_op *)op)->count);
+	count(engine_of(ctx), &((struct undo_op *)op)->instead);
 	note(engine_of(ctx), &((struct undo_op *)op)->note, true);
 }
 

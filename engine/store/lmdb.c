@@ -24,7 +24,7 @@
 
 const char *const store_table_names[N_TABLES] = {
 	"meta", "articles", "bodies", "article_ids", "topics", "topic_ids", "users", "user_ids", "profiles",
-	"histories", "bases", "events", "event_ids", "slates", "editions", "examples", "learnt",
+	"histories", "bases", "events", "event_ids", "counted", "slates", "editions", "examples", "learnt",
 	"counters"};
 
 struct store {

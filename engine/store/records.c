@@ -221,7 +221,7 @@ void log_record_encode(struct buf *b, const struct log_record *r)
 {
 	put_u8(b, RECORD_VERSION);
 	put_u8(b, (uint8_t)r->kind);
-	put_u8(b, r->undone);
+	put_u8(b, (uint8_t)(r->undone | r->repeat << 1));
 	put_u64(b, r->user);
 	put_u64(b, r->previous);
 	put_i64(b, r->received_ms);
@@ -242,6 +242,7 @@ void log_record_encode(struct buf *b, const struct log_record *r)
 		break;
 	case LOG_UNDO:
 		put_u64(b, r->target);
+		put_u64(b, r->instead);
 		break;
 	case LOG_MERGE:
 		put_i64(b, r->at_ms);
@@ -259,8 +260,9 @@ int log_record_decode(struct arena *arena, struct span bytes, struct log_record 
 	if (!version_is_known(&b))
 		return 1;
 	r.kind = get_u8(&b);
-	uint8_t undone = get_u8(&b);
-	r.undone = undone == 1;
+	uint8_t flags = get_u8(&b);
+	r.undone = flags & 1;
+	r.repeat = flags & 2;
 	r.user = get_u64(&b);
 	r.previous = get_u64(&b);
 	r.received_ms = get_i64(&b);
@@ -281,6 +283,7 @@ int log_record_decode(struct arena *arena, struct span bytes, struct log_record 
 		break;
 	case LOG_UNDO:
 		r.target = get_u64(&b);
+		r.instead = b.at < b.end ? get_u64(&b) : 0;
 		break;
 	case LOG_MERGE:
 		r.at_ms = get_i64(&b);
@@ -291,7 +294,7 @@ int log_record_decode(struct arena *arena, struct span bytes, struct log_record 
 	default:
 		return 1;
 	}
-	if (!bytes_done(&b) || undone > 1)
+	if (!bytes_done(&b) || flags > 3)
 		return 1;
 	*out = r;
 	return 0;

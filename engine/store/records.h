@@ -45,6 +45,7 @@ enum log_kind { LOG_EVENT = 1, LOG_INTEREST, LOG_SLATE, LOG_UNDO, LOG_MERGE, LOG
 struct log_record {
 	enum log_kind kind;
 	bool undone;      /* folded no more */
+	bool repeat;      /* this reader had counted for this article and type before: counted no more */
 	uint64_t user;    /* user number */
 	uint64_t previous; /* sequence of this reader's record before; 0 none */
 	int64_t received_ms;
@@ -66,6 +67,7 @@ struct log_record {
 	uint16_t page;
 	/* LOG_UNDO */
 	uint64_t target;
+	uint64_t instead; /* the repeat that counts now in the target's place; 0 none */
 	/* LOG_MERGE: encoded profile, reads and shown of the reader that was joined */
 	struct span merged_profile, merged_reads, merged_shown;
 };

@@ -30,6 +30,7 @@ enum store_table {
 	TABLE_BASES,       /* user number -> what stood before the retained log */
 	TABLE_EVENTS,      /* sequence -> log record */
 	TABLE_EVENT_IDS,   /* day, hash of the client's id -> sequence */
+	TABLE_COUNTED,     /* user number, article number -> event types that this reader has counted for there */
 	TABLE_SLATES,      /* feed number, page -> slate */
 	TABLE_EDITIONS,    /* key -> edition */
 	TABLE_EXAMPLES,    /* sequence -> what a slate teaches */

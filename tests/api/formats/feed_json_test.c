@@ -11,7 +11,8 @@ static void words_text(struct buf *out, const char *code, struct span topic, dou
 static void whole(void **state)
 {
 	const struct span others[] = {SPAN("{\"id\":\"b\"}"), SPAN("{\"id\":\"c\"}")};
-	const struct feed_reason reasons[] = {{"topic_long", SPAN("topic:x"), SPAN("X"), 0.5}, {.code = "fresh", .contribution = -0.25}};
+	const struct feed_reason reasons[] = {{.code = "topic_long", .topic = SPAN("topic:x"), .label = SPAN("X"), .contribution = 0.5},
+	                                      {.code = "fresh", .contribution = -0.25}};
 	const struct feed_item items[] = {
 		{.position = 1, .card = SPAN("{\"id\":\"a\"}"), .score = 1.5, .propensity = 1, .moved_by = 2, .story = 7,
 		 .story_size = 3, .others = others, .n_others = 2, .reasons = reasons, .n_reasons = 2},

@@ -127,7 +127,7 @@ void compare_story(struct comparison *c, uint32_t story)
 /* ---- counters ---- */
 
 struct quarter {
-	uint32_t quarter, n[2];
+	uint32_t quarter, n[N_CATALOG_COUNTERS];
 };
 
 static int by_quarter(const void *a, const void *b)
