@@ -160,8 +160,8 @@ int gbdt_new(const struct gbdt_trees *t, struct gbdt **out, struct gbdt_where *w
 	g->base_score = (float)t->base_score;
 	g->expected = (double)g->base_score;
 	g->shapes = calloc(t->n_trees + 1, sizeof(*g->shapes));
-	g->places = calloc(t->n_trees << GBDT_DEPTH_MAX, sizeof(*g->places));
-	g->leaves = calloc(t->n_trees << GBDT_DEPTH_MAX, sizeof(*g->leaves));
+	g->places = calloc((t->n_trees + 1) << GBDT_DEPTH_MAX, sizeof(*g->places));
+	g->leaves = calloc((t->n_trees + 1) << GBDT_DEPTH_MAX, sizeof(*g->leaves));
 	g->edges = aligned_alloc(sizeof(gbdt_points), (n_nodes + 1) * sizeof(*g->edges));
 	r = g->shapes && g->places && g->leaves && g->edges ? 0 : -ENOMEM;
 	for (size_t i = 0; i < t->n_trees && r == 0; i++) {
