@@ -173,6 +173,7 @@ struct engine {
 	struct learner *learner;
 	struct pending *pending;
 	struct rank_models models;
+	_Atomic uint64_t model_swaps; /* odd while they, their columns and what they learnt are being swapped */
 	struct profile_config profile_config;
 	uint8_t secret[32]; /* authenticates cursors */
 	struct edition_list *_Atomic editions;

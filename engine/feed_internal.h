@@ -19,7 +19,9 @@ struct query {
 int query_prepare(struct engine_worker *w, struct arena *arena, const struct feed_request *q, struct query *out)
 	__attribute__((warn_unused_result));
 
-/* stage_two.c: whether the model orders shortlists; measures the columns of a shortlist that stage one has scored; and puts
+/* stage_two.c: what the model at a place, or its members, have learnt by now. */
+void stage_two_pick(const struct engine *e, const struct model *m, unsigned slot, struct rank_stage_two *out);
+/* Whether the model orders shortlists; measures the columns of a shortlist that stage one has scored; and puts
  * it into the model's order with the model's scores. Nothing happens where the model is linear. Return 0 or -ENOMEM. */
 bool query_has_stage_two(const struct query *query);
 int query_measure(struct engine_worker *w, struct arena *arena, struct query *query, const struct rank_item *items,

@@ -458,28 +458,59 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
 
 /* ---- scores ---- */
 
-int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, const struct example *e,
-                         struct arena *arena, double *out)
+size_t rank_parts(const struct model *m, const struct rank_stage_two *two, struct rank_part out[MODEL_MEMBERS_MAX])
 {
-	uint16_t *which = arena_alloc(arena, e->n * sizeof(*which) + 1);
-	float *inputs = arena_alloc(arena, e->n * 2 * N_COLUMNS * sizeof(*inputs) + 1);
-	float *sums = arena_calloc(arena, e->n + 1, sizeof(*sums));
-	if (!which || !inputs || !sums)
-		return -ENOMEM;
-	for (size_t i = 0; i < e->n; i++)
-		which[i] = (uint16_t)i;
-	rank_inputs(m, e, which, e->n, inputs);
-	const struct rank_learned *l = two->learned;
+	if (m->kind != MODEL_ENSEMBLE) {
+		out[0] = (struct rank_part){m, two->learned, 1};
+		return 1;
+	}
+	for (size_t i = 0; i < m->n_members; i++)
+		out[i] = (struct rank_part){m->members[i].model, two->members[i], m->members[i].weight};
+	return m->n_members;
+}
+
+/* inputs: [n][2 * N_COLUMNS], sums: [n], scratch both. */
+static int score_part(const struct rank_part *part, const struct example *e, const uint16_t *which, float *inputs,
+                      float *sums, double *out)
+{
+	const struct rank_learned *l = part->learned;
+	rank_inputs(part->model, e, which, e->n, inputs);
 	for (size_t i = 0; l && l->crosses && i < e->n; i++) {
 		uint32_t at[CROSS_SLOTS_MAX];
 		uint8_t kind[CROSS_SLOTS_MAX];
-		size_t n = rank_crosses(m, e, i, l->cross_mask, at, kind);
+		size_t n = rank_crosses(part->model, e, i, l->cross_mask, at, kind);
+		sums[i] = 0;
 		for (size_t k = 0; k < n; k++)
 			sums[i] += load(&l->crosses[at[k]].weight);
 	}
 	struct model_slate slate = {.n = e->n, .n_columns = N_COLUMNS, .inputs = inputs,
 	                            .cross_sums = l && l->crosses ? sums : NULL};
-	return model_shortlist_score(m, l ? l->params : NULL, &slate, out);
+	return model_shortlist_score(part->model, l ? l->params : NULL, &slate, out);
+}
+
+int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+                         struct arena *arena, double *out)
+{
+	struct rank_part parts[MODEL_MEMBERS_MAX];
+	size_t n_parts = rank_parts(m, two, parts);
+	uint16_t *which = arena_alloc(arena, e->n * sizeof(*which) + 1);
+	float *inputs = arena_alloc(arena, e->n * 2 * N_COLUMNS * sizeof(*inputs) + 1);
+	float *sums = arena_alloc(arena, e->n * sizeof(*sums) + 1);
+	double *scores = arena_alloc(arena, e->n * sizeof(*scores) + 1);
+	if (!which || !inputs || !sums || !scores)
+		return -ENOMEM;
+	for (size_t i = 0; i < e->n; i++) {
+		which[i] = (uint16_t)i;
+		out[i] = 0;
+	}
+	for (size_t k = 0; k < n_parts; k++) {
+		int r = score_part(&parts[k], e, which, inputs, sums, scores);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < e->n; i++)
+			out[i] += parts[k].weight * scores[i];
+	}
+	return 0;
 }
 
 struct placed_item {
