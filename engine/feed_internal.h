@@ -19,9 +19,7 @@ struct query {
 int query_prepare(struct engine_worker *w, struct arena *arena, const struct feed_request *q, struct query *out)
 	__attribute__((warn_unused_result));
 
-/* stage_two.c: what the model at a place, or its members, have learnt by now. */
-void stage_two_pick(const struct engine *e, const struct model *m, unsigned slot, struct rank_stage_two *out);
-/* Whether the model orders shortlists; measures the columns of a shortlist that stage one has scored; and puts
+/* stage_two.c: whether the model orders shortlists; measures the columns of a shortlist that stage one has scored; and puts
  * it into the model's order with the model's scores. Nothing happens where the model is linear. Return 0 or -ENOMEM. */
 bool query_has_stage_two(const struct query *query);
 int query_measure(struct engine_worker *w, struct arena *arena, struct query *query, const struct rank_item *items,
@@ -31,9 +29,11 @@ int query_order(struct engine_worker *w, struct arena *arena, struct query *quer
 /* Reasons of an item of the shortlist, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                   bool all, struct feed_item *out) __attribute__((warn_unused_result));
-/* The items of a page, first_position the place of the first (0: order unknown), wait for their reader's events. */
+/* The items of a page, first_position the place of the first (0: order unknown), wait for their reader's events. scores[n]:
+ * NULL, the items' own. */
 int query_wait(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
-               size_t n, unsigned first_position, uint64_t feed, uint16_t page) __attribute__((warn_unused_result));
+               const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page)
+	__attribute__((warn_unused_result));
 
 /* feed.c: numbers of feeds, and how they are written. */
 uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms);

@@ -186,9 +186,10 @@ static void measure_popularity(const struct reading *g, const struct catalog_seg
 	enum { PRIOR = 10 };
 	for (int h = 0; h < N_HALF_LIVES; h++) {
 		float clicks = load(&s->clicks[slot][h]), shows = load(&s->shows[slot][h]), expected = load(&s->expected[slot][h]);
+		float shown = clicks > shows ? shows + (clicks - shows) / g->rate : shows;
 		x[COLUMN_CLICKS + h] = log1pf(clicks);
 		x[COLUMN_SHOWS + h] = log1pf(shows);
-		x[COLUMN_CTR + h] = logf((clicks + PRIOR * g->rate) / ((shows + PRIOR) * g->rate));
+		x[COLUMN_CTR + h] = logf((clicks + PRIOR * g->rate) / ((shown + PRIOR) * g->rate));
 		x[COLUMN_LIFT + h] = logf((clicks + 1) / (expected + 1));
 	}
 	int64_t age_ms = g->request->now_ms - s->published_ms[slot];
@@ -469,6 +470,25 @@ size_t rank_parts(const struct model *m, const struct rank_stage_two *two, struc
 	return m->n_members;
 }
 
+uint64_t rank_step(const struct model *m, const struct rank_stage_two *two)
+{
+	struct rank_part parts[MODEL_MEMBERS_MAX];
+	size_t n = rank_parts(m, two, parts);
+	const struct rank_learned *first = NULL;
+	for (size_t k = 0; k < n; k++) {
+		if (first && parts[k].learned && parts[k].learned->step != first->step)
+			return EXAMPLE_NO_STEP;
+		first = first ? first : parts[k].learned;
+	}
+	return first ? first->step : 0;
+}
+
+/* Whether nothing was learnt since it was published, nor is being learnt. */
+static bool is_still(const struct rank_learned *l)
+{
+	return !l || atomic_load_explicit(l->changes, memory_order_acquire) == l->changes_then;
+}
+
 /* inputs: [n][2 * N_COLUMNS], sums: [n], scratch both. */
 static int score_part(const struct rank_part *part, const struct example *e, const uint16_t *which, float *inputs,
                       float *sums, double *out)
@@ -481,14 +501,14 @@ static int score_part(const struct rank_part *part, const struct example *e, con
 		size_t n = rank_crosses(part->model, e, i, l->cross_mask, at, kind);
 		sums[i] = 0;
 		for (size_t k = 0; k < n; k++)
-			sums[i] += load(&l->crosses[at[k]].weight);
+			sums[i] += atomic_load_explicit(&l->crosses[at[k]].weight, memory_order_acquire);
 	}
 	struct model_slate slate = {.n = e->n, .n_columns = N_COLUMNS, .inputs = inputs,
 	                            .cross_sums = l && l->crosses ? sums : NULL};
 	return model_shortlist_score(part->model, l ? l->params : NULL, &slate, out);
 }
 
-int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, struct example *e,
                          struct arena *arena, double *out)
 {
 	struct rank_part parts[MODEL_MEMBERS_MAX];
@@ -497,6 +517,7 @@ int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two
 	float *inputs = arena_alloc(arena, e->n * 2 * N_COLUMNS * sizeof(*inputs) + 1);
 	float *sums = arena_alloc(arena, e->n * sizeof(*sums) + 1);
 	double *scores = arena_alloc(arena, e->n * sizeof(*scores) + 1);
+	bool still = true;
 	if (!which || !inputs || !sums || !scores)
 		return -ENOMEM;
 	for (size_t i = 0; i < e->n; i++) {
@@ -504,12 +525,16 @@ int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two
 		out[i] = 0;
 	}
 	for (size_t k = 0; k < n_parts; k++) {
+		still = still && is_still(parts[k].learned);
 		int r = score_part(&parts[k], e, which, inputs, sums, scores);
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < e->n; i++)
 			out[i] += parts[k].weight * scores[i];
+		still = still && (is_still(parts[k].learned) || !parts[k].learned->crosses);
 	}
+	memcpy(e->model, m->name, sizeof(e->model));
+	e->step = still ? rank_step(m, two) : EXAMPLE_NO_STEP;
 	return 0;
 }
 
