@@ -1,18 +1,18 @@
-/* mynews eval: how well a model ranks logged slates, by the same engine that serves. Arguments, files and output are
- * here; the replay is in eval_replay.c. */
+/* mynews eval: how well a model ranks logged slates, by the same engine that serves; and how fast that takes logged clicks.
+ * Arguments, files and output are here; the replays are in eval_replay.c and eval_load.c. */
 #include "api/commands.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/embedded.h"
-#include "api/eval_replay.h"
+#include "api/eval_ablate.h"
+#include "api/eval_load.h"
+#include "api/eval_report.h"
 #include "api/file.h"
 
 enum { MODEL_BYTES = 64 << 20 };
@@ -21,9 +21,11 @@ struct eval {
 	/* what was asked for */
 	const char *news_path;
 	const char **paths; /* [n_files] warm-up files, then the behaviours */
-	size_t n_files;
+	const char **ablated; /* [n_ablated] parts of the model that are left out */
+	size_t n_files, n_ablated;
 	struct replay_config config;
-	bool json;
+	const char *svg_path, *clicks_path;
+	bool json, per_day;
 	/* what there is */
 	struct arena arena;
 	struct engine_model_text model;
@@ -31,6 +33,8 @@ struct eval {
 	struct mind_news *news;
 	struct mind_log **logs; /* [n_files] */
 	struct replay *replay;
+	struct eval_clicks *clicks;
+	struct eval_load_mark marks[N_EVAL_LOAD_MARKS];
 	uint64_t n_planned;
 	int64_t start_ns, end_ns, drawn_ns;
 	bool terminal;
@@ -41,13 +45,6 @@ static volatile sig_atomic_t stopped;
 static void stop(int signal_number)
 {
 	stopped = signal_number;
-}
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* One line on stderr. Returns 1. */
@@ -100,31 +97,74 @@ static int find_model(struct eval *e, const char *name)
 	return r == 0 ? 0 : 1;
 }
 
+/* Leaves parts out of the model. Returns 0, 1 or 2 after a line on stderr. */
+static int ablate(struct eval *e)
+{
+	const struct model_names *names = engine_model_names();
+	struct buf text = {0};
+	int r = 0;
+	for (size_t i = 0; i < e->n_ablated && r == 0; i++) {
+		struct span name = span_of(e->ablated[i]);
+		buf_clear(&text);
+		r = eval_ablate(e->model.json, names, name, &text);
+		if (r == EVAL_ABLATED) {
+			e->model.json = arena_copy(&e->arena, buf_span(&text));
+			r = e->model.json.data ? 0 : -ENOMEM;
+		} else if (r == EVAL_ABLATE_UNKNOWN) {
+			eval_ablate_list(names, &text);
+			fprintf(stderr, "mynews eval: --ablate %s: no part of a model has that name; there are %.*s\n", e->ablated[i],
+			        (int)text.len, text.data);
+		} else if (r == EVAL_ABLATE_UNUSED) {
+			fprintf(stderr, "mynews eval: --ablate %s: the model %.*s does not use it\n", e->ablated[i],
+			        (int)e->model.name.len, e->model.name.data);
+		}
+	}
+	buf_free(&text);
+	if (r < 0)
+		return complain_errno("--ablate", r);
+	return r == 0 ? 0 : r == EVAL_ABLATE_UNKNOWN ? EXIT_USAGE : EXIT_FAILED;
+}
+
+enum { NEWS, BEHAVIORS, CLICKS, MODEL, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, SVG, PERMUTE, PER_DAY, JSON, N_OPTIONS };
+
+/* Returns 0, or 2 after a line on stderr. */
+static int check_options(const struct option_value o[N_OPTIONS])
+{
+	bool clicks = o[CLICKS].value;
+	if (!clicks && !o[BEHAVIORS].value) {
+		complain("give --behaviors FILE, and --news FILE where there is one; or --clicks FILE");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; clicks && i < N_OPTIONS; i++)
+		if (o[i].value && i != CLICKS && i != MODEL && i != ABLATE && i != JSON) {
+			fprintf(stderr, "mynews eval: --clicks measures load, not ranking: it does not go with %s\n", o[i].name);
+			return EXIT_USAGE;
+		}
+	return 0;
+}
+
 /* Returns 0, 1 or 2 after a line on stderr. */
 static int read_options(struct eval *e, int argc, char **argv)
 {
-	enum { NEWS, BEHAVIORS, MODEL, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, PERMUTE, JSON };
-	struct option_value o[] = {{.name = "--news"}, {.name = "--behaviors"}, {.name = "--model"}, {.name = "--warmup"},
-	                           {.name = "--label-delay"}, {.name = "--seed"}, {.name = "--scores"},
-                           {.name = "--ablate"},
-	                           {.name = "--permute", .is_flag = true}, {.name = "--json", .is_flag = true}, {0}};
+	struct option_value o[N_OPTIONS + 1] = {
+		[NEWS] = {.name = "--news"}, [BEHAVIORS] = {.name = "--behaviors"}, [CLICKS] = {.name = "--clicks"},
+		[MODEL] = {.name = "--model"}, [WARMUP] = {.name = "--warmup"}, [LABEL_DELAY] = {.name = "--label-delay"},
+		[SEED] = {.name = "--seed"}, [SCORES] = {.name = "--scores"}, [ABLATE] = {.name = "--ablate"},
+		[SVG] = {.name = "--svg"}, [PERMUTE] = {.name = "--permute", .is_flag = true},
+		[PER_DAY] = {.name = "--per-day", .is_flag = true}, [JSON] = {.name = "--json", .is_flag = true}};
 	uint64_t delay_s = 0, seed = 1;
 	e->paths = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*e->paths));
 	e->logs = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(struct mind_log *));
-	if (!e->paths || !e->logs)
+	e->ablated = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*e->ablated));
+	if (!e->paths || !e->logs || !e->ablated)
 		return complain_errno("options", ENOMEM);
 	o[WARMUP].many = e->paths;
+	o[ABLATE].many = e->ablated;
 	int r = options_parse("eval", argc, argv, o);
+	if (r == 0)
+		r = check_options(o);
 	if (r != 0)
 		return r;
-	if (!o[BEHAVIORS].value) {
-		complain("give --behaviors FILE, and --news FILE where there is one");
-		return EXIT_USAGE;
-	}
-	if (o[ABLATE].value) {
-		complain("--ablate is not there yet; give --model FILE with the weights of that group left out");
-		return EXIT_USAGE;
-	}
 	if (o[LABEL_DELAY].value && !parse_number(o[LABEL_DELAY].value, 366 * 86400, &delay_s)) {
 		complain("--label-delay takes whole seconds, at most 366 days of them");
 		return EXIT_USAGE;
@@ -134,14 +174,21 @@ static int read_options(struct eval *e, int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	e->news_path = o[NEWS].value;
-	e->n_files = o[WARMUP].n_many + 1;
-	e->paths[e->n_files - 1] = o[BEHAVIORS].value;
+	e->clicks_path = o[CLICKS].value;
+	e->n_files = e->clicks_path ? 0 : o[WARMUP].n_many + 1;
+	e->paths[o[WARMUP].n_many] = o[BEHAVIORS].value;
+	e->svg_path = o[SVG].value;
 	e->json = o[JSON].value;
+	e->per_day = o[PER_DAY].value;
 	e->config.permute = o[PERMUTE].value;
 	e->config.label_delay_ms = (int64_t)delay_s * 1000;
 	e->config.seed = seed;
+	e->n_ablated = o[ABLATE].n_many;
 	if (find_model(e, o[MODEL].value) != 0)
 		return EXIT_FAILED;
+	r = ablate(e);
+	if (r != 0)
+		return r;
 	if (o[SCORES].value && !(e->config.scores = fopen(o[SCORES].value, "we")))
 		return complain_errno(o[SCORES].value, errno);
 	return 0;
@@ -177,22 +224,28 @@ static void remove_dir(struct eval *e)
 
 /* ---- the run ---- */
 
-static void draw(struct eval *e, bool end)
+/* Where it stands, on a terminal: `text` says more. */
+static void draw(struct eval *e, uint64_t n, const char *of, const char *text, bool end)
 {
-	const struct replay_totals *t = replay_totals(e->replay);
-	int64_t now_ns = monotonic_ns();
+	int64_t now_ns = eval_monotonic_ns();
 	char bar[31];
 	if (!e->terminal || (!end && now_ns - e->drawn_ns < 100000000))
 		return;
 	e->drawn_ns = now_ns;
-	unsigned part = e->n_planned ? (unsigned)(t->n_slates * 100 / e->n_planned) : 100;
+	unsigned part = e->n_planned ? (unsigned)(n * 100 / e->n_planned) : 100;
 	for (unsigned i = 0; i < sizeof(bar) - 1; i++)
 		bar[i] = i * 100 < part * (sizeof(bar) - 1) ? '#' : '.';
 	bar[sizeof(bar) - 1] = '\0';
-	fprintf(stderr, "\r[%s] %3u %%  %" PRIu64 " slates", bar, part, t->n_slates);
+	fprintf(stderr, "\r[%s] %3u %%  %" PRIu64 " %s%s\033[K%s", bar, part, n, of, text, end ? "\n" : "");
+}
+
+static void draw_slates(struct eval *e, bool end)
+{
+	const struct replay_totals *t = replay_totals(e->replay);
+	char text[32] = "";
 	if (t->n_scored)
-		fprintf(stderr, "  AUC %.4f", t->means[EVAL_AUC].mean);
-	fputs(end ? "\033[K\n" : "\033[K", stderr);
+		snprintf(text, sizeof(text), "  AUC %.4f", t->tally.means[EVAL_AUC].mean);
+	draw(e, t->n_slates, "slates", text, end);
 }
 
 static int open_files(struct eval *e)
@@ -234,7 +287,7 @@ static int replay_file(struct eval *e, size_t i)
 		r = replay_slate(e->replay, line, i + 1 == e->n_files, &problem);
 		if (r != 0)
 			return r == 1 ? complain(problem.text) : complain_errno("the engine", r);
-		draw(e, false);
+		draw_slates(e, false);
 	}
 	return r == 2 ? complain(file_problem.text) : r < 0 ? complain_errno(e->paths[i], r) : 0;
 }
@@ -248,64 +301,62 @@ static int run(struct eval *e)
 	int r = replay_open(&e->config, &e->replay, &problem);
 	if (r != 0)
 		return r == 1 ? complain(problem.text) : complain_errno("the engine", r);
-	e->start_ns = monotonic_ns();
+	e->start_ns = eval_monotonic_ns();
 	for (size_t i = 0; i < e->n_files && r == 0; i++)
 		r = replay_file(e, i);
-	e->end_ns = monotonic_ns();
-	draw(e, true);
+	e->end_ns = eval_monotonic_ns();
+	draw_slates(e, true);
 	return r;
+}
+
+/* ---- clicks alone ---- */
+
+static bool clicks_progress(void *ctx, uint64_t n_events)
+{
+	struct eval *e = ctx;
+	draw(e, n_events, "events", "", n_events == e->n_planned);
+	return stopped;
+}
+
+static int run_clicks(struct eval *e)
+{
+	struct mind_problem file_problem;
+	struct engine_problem problem;
+	int r = eval_clicks_load(e->clicks_path, &e->clicks, &file_problem);
+	if (r != 0)
+		return r == 1 ? complain(file_problem.text) : complain_errno(e->clicks_path, r);
+	e->n_planned = e->clicks->n_clicks;
+	const struct eval_load load = {.dir = e->dir, .model = &e->model, .clicks = e->clicks, .progress = clicks_progress,
+	                               .ctx = e};
+	r = eval_load_run(&load, e->marks, &problem);
+	if (r < 0)
+		return complain_errno("the engine", r);
+	return r == 1 ? complain(problem.text) : 0; /* 2: stopped, which is said below */
 }
 
 /* ---- output ---- */
 
-static double slates_per_s(const struct eval *e)
+/* Returns 0, or 1 after a line on stderr. */
+static int report(const struct eval *e)
 {
-	return (double)replay_totals(e->replay)->n_slates * 1e9 / (double)(e->end_ns - e->start_ns);
-}
-
-static void print_json(const struct eval *e)
-{
-	const struct replay_totals *t = replay_totals(e->replay);
-	struct buf b = {0};
-	buf_printf(&b, "{\"slates\":%" PRIu64, t->n_scored);
-	for (int m = 0; m < N_EVAL_METRICS; m++) {
-		buf_printf(&b, ",\"%s\":", eval_metric_names[m]);
-		buf_put_json_double(&b, t->n_scored ? t->means[m].mean : NAN);
+	struct eval_report all = {.config = &e->config, .totals = e->replay ? replay_totals(e->replay) : NULL, .model = e->model.name,
+	                          .ablated = e->ablated, .n_ablated = e->n_ablated, .per_day = e->per_day,
+	                          .seconds = (double)(e->end_ns - e->start_ns) / 1e9};
+	if (e->clicks_path) {
+		eval_print_load(e->marks, e->json, stdout);
+		return 0;
 	}
-	for (int m = 0; m < N_EVAL_METRICS; m++) {
-		buf_printf(&b, ",\"%s_se\":", eval_metric_names[m]);
-		buf_put_json_double(&b, eval_mean_error(&t->means[m]));
-	}
-	buf_printf(&b, ",\"slates_per_s\":%.1f,\"model\":", slates_per_s(e));
-	buf_put_json_string(&b, e->model.name);
-	buf_printf(&b, ",\"label_delay_s\":%" PRId64 ",\"permuted\":%s,\"seed\":%" PRIu64, e->config.label_delay_ms / 1000,
-	           e->config.permute ? "true" : "false", e->config.seed);
-	buf_printf(&b, ",\"skipped\":{\"no_click\":%" PRIu64 ",\"all_clicked\":%" PRIu64 "},\"learnt_only\":%" PRIu64
-	           ",\"readers\":%" PRIu64 ",\"articles\":%" PRIu64 ",\"articles_without_row\":%" PRIu64 "}\n",
-	           t->n_no_click, t->n_all_clicked, t->n_learnt_only, t->n_readers, t->n_articles, t->n_without_row);
-	fwrite(b.data, 1, b.failed ? 0 : b.len, stdout);
-	buf_free(&b);
-}
-
-static void print_table(const struct eval *e)
-{
-	static const char *const titles[N_EVAL_METRICS] = {"AUC", "MRR", "nDCG@5", "nDCG@10"};
-	const struct replay_totals *t = replay_totals(e->replay);
-	double seconds = (double)(e->end_ns - e->start_ns) / 1e9;
-	printf("model %.*s, label delay %" PRId64 " s, seed %" PRIu64 "%s\n\n          mean    std. error\n",
-	       (int)e->model.name.len, e->model.name.data, e->config.label_delay_ms / 1000, e->config.seed,
-	       e->config.permute ? ", labels shuffled within slates" : "");
-	for (int m = 0; m < N_EVAL_METRICS; m++)
-		printf("%-8s %.4f  %.4f\n", titles[m], t->n_scored ? t->means[m].mean : NAN, eval_mean_error(&t->means[m]));
-	printf("\n%" PRIu64 " slates scored; skipped %" PRIu64 " without a click and %" PRIu64 " with nothing but clicks; %"
-	       PRIu64 " learnt from only\n", t->n_scored, t->n_no_click, t->n_all_clicked, t->n_learnt_only);
-	printf("%" PRIu64 " readers, %" PRIu64 " articles (%" PRIu64 " without a row: known by their id alone), %" PRIu64
-	       " events\n", t->n_readers, t->n_articles, t->n_without_row, t->n_events);
-	puts("an article counts as published when the replay first hears of it; "
-	     "earlier clicks as 12 h apart before the start");
-	printf("%.0f slates a second; of %.1f s, %.0f %% waiting for writes, %.0f %% analysing articles, %.0f %% scoring\n",
-	       slates_per_s(e), seconds, (double)t->waiting_ns / 1e7 / seconds, (double)t->analysing_ns / 1e7 / seconds,
-	       (double)t->scoring_ns / 1e7 / seconds);
+	int r = eval_beyond_rare(&all.totals->beyond, &all.rare);
+	if (r < 0)
+		return complain_errno("sources", r);
+	if (e->json)
+		eval_print_json(&all, stdout);
+	else
+		eval_print_table(&all, stdout);
+	if (all.totals->n_scored == 0)
+		return complain("no slate could be scored: each has no click, or nothing but clicks");
+	r = e->svg_path ? eval_write_svg(&all, e->svg_path) : 0;
+	return r == 0 ? 0 : complain_errno(e->svg_path, r);
 }
 
 int cmd_eval(int argc, char **argv)
@@ -318,18 +369,16 @@ int cmd_eval(int argc, char **argv)
 	int r = read_options(&e, argc, argv);
 	if (r == 0)
 		r = make_dir(&e);
-	if (r == 0)
+	if (r == 0 && e.clicks_path)
+		r = run_clicks(&e);
+	else if (r == 0)
 		r = open_files(&e);
-	if (r == 0 && !stopped)
+	if (r == 0 && !e.clicks_path && !stopped)
 		r = run(&e);
 	if (r == 0 && stopped)
 		r = complain("stopped before the end; there are no figures");
-	if (r == 0 && e.json)
-		print_json(&e);
-	else if (r == 0)
-		print_table(&e);
-	if (r == 0 && replay_totals(e.replay)->n_scored == 0)
-		r = complain("no slate could be scored: each has no click, or nothing but clicks");
+	if (r == 0)
+		r = report(&e);
 	replay_close(e.replay);
 	remove_dir(&e);
 	if (e.config.scores && (ferror(e.config.scores) | fclose(e.config.scores)) && r == 0)
@@ -337,6 +386,7 @@ int cmd_eval(int argc, char **argv)
 	for (size_t i = 0; i < e.n_files; i++)
 		mind_log_close(e.logs[i]);
 	mind_news_free(e.news);
+	eval_clicks_free(e.clicks);
 	arena_free(&e.arena);
 	return r == 0 ? EXIT_FINE : r == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -13,9 +13,10 @@
 
 #include <stdio.h>
 
-#include "api/eval_metrics.h"
+#include "api/eval_beyond.h"
 #include "api/eval_mind.h"
-#include "engine/engine.h"
+#include "api/eval_tally.h"
+#include "api/eval_writes.h"
 
 #define REPLAY_HISTORY_STEP_MS (INT64_C(12) * 3600 * 1000)
 
@@ -34,7 +35,8 @@ struct replay_totals {
 	uint64_t n_slates;       /* replayed */
 	uint64_t n_scored, n_no_click, n_all_clicked, n_learnt_only;
 	uint64_t n_articles, n_without_row, n_readers, n_events;
-	struct eval_mean means[N_EVAL_METRICS];
+	struct eval_tally tally;
+	struct eval_beyond beyond;
 	int64_t scoring_ns, analysing_ns, waiting_ns; /* of the caller's thread; waiting is for the engine's writer */
 };
 

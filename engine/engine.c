@@ -134,6 +134,11 @@ static void idle(void *ctx)
 
 /* ---- models ---- */
 
+const struct model_names *engine_model_names(void)
+{
+	return &rank_model_names;
+}
+
 static void free_models(struct model **models, size_t n)
 {
 	while (n > 0) {
@@ -177,12 +182,12 @@ int engine_parse_models(const struct engine_model_text *texts, size_t n, struct 
 	return resolve_models(texts, n, out, problem);
 }
 
-int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
+int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
 {
-	struct model *models[CATALOG_MODELS] = {0};
-	int r = engine_parse_models(texts, n, models, problem);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		model_free(models[i]);
+	struct model *parsed[CATALOG_MODELS] = {0};
+	int r = engine_parse_models(models, n_models, parsed, problem);
+	for (size_t i = 0; r == 0 && i < n_models; i++)
+		model_free(parsed[i]);
 	return r;
 }
 

@@ -75,6 +75,9 @@ typedef void (*engine_done_fn)(void *ctx, int status);
 int engine_tick(struct engine *e, int64_t now_ms, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
 /* done runs when everything queued before is durable. checkpoint: also write every checkpoint out. */
 int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
+/* What model files may name (models/model.h). */
+struct model_names;
+const struct model_names *engine_model_names(void);
 /* Would engine_set_models take them? Returns 0, 1 with a problem, -ENOMEM. */
 int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
 	__attribute__((warn_unused_result));

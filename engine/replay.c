@@ -125,7 +125,8 @@ static int replay_all(struct replaying *p)
 {
 	int r = walk(p, false);
 	for (size_t m = 0; m < p->n_models; m++)
-		qsort(p->served[m], p->n[m], sizeof(*p->served[m]), by_step);
+		if (p->n[m] > 0)
+			qsort(p->served[m], p->n[m], sizeof(*p->served[m]), by_step);
 	if (r == 0)
 		r = learner_set_models(p->learner, p->models, p->n_models);
 	if (r == 0)
