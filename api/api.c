@@ -175,18 +175,29 @@ json_t *api_body(struct http_exchange *x)
 	return NULL;
 }
 
-bool api_query_text(struct http_exchange *x, struct decode *d, const char *name, size_t max_bytes, struct span *out)
+static bool query_text(struct http_exchange *x, struct decode *d, const char *name, enum decode_text kind,
+                       size_t max_bytes, struct span *out)
 {
 	struct span value;
 	if (!http_query(x, name, &value) || value.len == 0)
 		return false;
-	const char *refusal = decode_check_text(TEXT_NAME, max_bytes, value);
+	const char *refusal = decode_check_text(kind, max_bytes, value);
 	if (refusal) {
 		decode_error(d, name, -1, "%s", refusal);
 		return false;
 	}
 	*out = value;
 	return true;
+}
+
+bool api_query_text(struct http_exchange *x, struct decode *d, const char *name, size_t max_bytes, struct span *out)
+{
+	return query_text(x, d, name, TEXT_NAME, max_bytes, out);
+}
+
+bool api_query_language(struct http_exchange *x, struct decode *d, const char *name, struct span *out)
+{
+	return query_text(x, d, name, TEXT_LANGUAGE, LIMIT_LANGUAGE_BYTES, out);
 }
 
 bool api_query_number(struct http_exchange *x, struct decode *d, const char *name, unsigned min, unsigned max,
@@ -335,9 +346,27 @@ void api_reply_user_outcome(struct http_exchange *x, int outcome)
 		api_reply_unknown(x, "reader");
 }
 
-static void reason_text(struct buf *out, const char *code, struct span topic, double contribution, const void *language)
+static struct messages_cause cause_of(const struct feed_reason *r, struct span topic)
 {
-	messages_reason(language, code, contribution < 0, topic, out);
+	return (struct messages_cause){
+		.code = r->code, .group = r->group, .topic = topic, .lowers = r->contribution < 0, .stands = r->stands};
+}
+
+static void reason_text(struct buf *out, const struct feed_reason *r, struct span topic, const void *language)
+{
+	const struct messages_cause cause = cause_of(r, topic);
+	messages_reason(language, &cause, out);
+}
+
+static void related_text(struct buf *out, const struct feed_reason *r, struct span topic, const void *language)
+{
+	const struct messages_cause cause = cause_of(r, topic);
+	messages_related(language, &cause, out);
+}
+
+struct feed_words api_related_words(struct http_exchange *x)
+{
+	return (struct feed_words){.text = related_text, .language = api_language(x), .scratch = &api_worker(x)->scratch};
 }
 
 struct feed_words api_words(struct http_exchange *x)

@@ -81,6 +81,7 @@ struct span api_media_type(struct http_exchange *x);
 
 /* Query members, refused under "/name". An empty value counts as absent. */
 bool api_query_text(struct http_exchange *x, struct decode *d, const char *name, size_t max_bytes, struct span *out);
+bool api_query_language(struct http_exchange *x, struct decode *d, const char *name, struct span *out);
 bool api_query_number(struct http_exchange *x, struct decode *d, const char *name, unsigned min, unsigned max,
                       unsigned *out);
 bool api_query_flag(struct http_exchange *x, struct decode *d, const char *name, bool *out);
@@ -107,6 +108,7 @@ void api_reply_unknown(struct http_exchange *x, const char *what); /* 404 "no su
 void api_reply_user_outcome(struct http_exchange *x, int outcome);
 /* How reasons are put in words for this request. */
 struct feed_words api_words(struct http_exchange *x);
+struct feed_words api_related_words(struct http_exchange *x); /* of what is related to an article */
 
 /* {"errors":[...]} entries of a rejected element: [{"pointer","detail"}]. */
 void api_put_errors(struct buf *b, const struct field_error *errors, size_t n);

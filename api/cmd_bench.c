@@ -45,6 +45,8 @@ static void print_results(const struct load_result *r, bool json)
 	if (r->n_events + r->n_events_other)
 		printf("%llu events accepted, %.1f a second; %llu not accepted\n", (unsigned long long)r->n_events,
 		       (double)r->n_events / seconds, (unsigned long long)r->n_events_other);
+	if (r->n_events_other)
+		printf("events are of the articles bench-a0, bench-a1, ... (as many as --articles says): send those first\n");
 	printf("%s: p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, max %.3f ms\n",
 	       r->n_late ? "from the intended start" : "from the actual start", ms[0], ms[1], ms[2], ms[3], ms[4]);
 	if (r->n_late && late_ms > 1)
@@ -67,7 +69,7 @@ static bool read_url(struct load_config *f, char host_out[HOST_BYTES], const cha
 		port = strtoul(rest + 1, NULL, 10);
 		rest += 1 + strspn(rest + 1, "0123456789");
 	}
-	if (port == 0 || port > UINT16_MAX || (*rest && *rest != '/'))
+	if (port == 0 || port > UINT16_MAX || (*rest && strcmp(rest, "/") != 0))
 		return false;
 	if (strcmp(host, "localhost") == 0)
 		snprintf(host, sizeof(host), "127.0.0.1");
@@ -144,7 +146,7 @@ int cmd_bench(int argc, char **argv)
 	    !read_number("--seed", o[SEED].value, 1, 1e15, &seed) || !read_mix(o[WHAT].value, &f.events_share))
 		return EXIT_USAGE;
 	if (!read_url(&f, host, o[URL].value ? o[URL].value : "http://127.0.0.1:8080")) {
-		fputs("mynews bench: --url takes http://127.0.0.1:PORT, this machine only\n", stderr);
+		fputs("mynews bench: --url takes http://127.0.0.1:PORT, this machine only; a path goes into --path\n", stderr);
 		return EXIT_USAGE;
 	}
 	if (o[PATH].value)

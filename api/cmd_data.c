@@ -2,15 +2,14 @@
 #include "api/commands.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "api/embedded.h"
+#include "api/models_dir.h"
 #include "api/formats/article_json.h"
+#include "engine/engine.h"
 
 static int report(const char *command, int r, const struct engine_problem *problem)
 {
@@ -83,9 +82,32 @@ static void print_finding(void *ctx, const char *finding)
 	printf("%s\n", finding);
 }
 
+/* Scores that were served against the same learnt and scored again; more than this apart is a finding. */
+#define SCORE_TOLERANCE 1e-6
+
+static int check_scores(const char *dir, const char *models_dir)
+{
+	struct replay_scores found;
+	struct engine_problem problem;
+	const struct engine_model_text *models;
+	struct arena arena = {0};
+	size_t n;
+	int r = models_dir_load(&arena, models_dir ? models_dir : "", "", &models, &n, &problem);
+	if (r == 0)
+		r = engine_replay_scores(dir, models, n, &found, &problem);
+	arena_free(&arena);
+	if (r != 0)
+		return report("check", r, &problem);
+	printf("%llu scores of %llu slates computed again, %llu slates left out; the largest difference is %.3g\n",
+	       (unsigned long long)found.n_scores, (unsigned long long)found.n_slates, (unsigned long long)found.n_left_out,
+	       found.largest);
+	return found.largest <= SCORE_TOLERANCE ? EXIT_FINE : EXIT_FAILED;
+}
+
 int cmd_check(int argc, char **argv)
 {
-	struct option_value o[] = {{.name = "--data"}, {0}};
+	enum { DATA, SCORES, MODELS };
+	struct option_value o[] = {{.name = "--data"}, {.name = "--scores", .is_flag = true}, {.name = "--models"}, {0}};
 	struct engine_problem problem;
 	unsigned n_findings = 0;
 	int r = options_parse("check", argc, argv, o);
@@ -100,7 +122,9 @@ int cmd_check(int argc, char **argv)
 	r = report("check", engine_check_dir(o[0].value, print_finding, &n_findings, &problem), &problem);
 	if (r == EXIT_FINE)
 		printf(n_findings ? "%u findings\n" : "nothing wrong\n", n_findings);
-	return r == EXIT_FINE && n_findings ? EXIT_FAILED : r;
+	if (r == EXIT_FINE && n_findings)
+		r = EXIT_FAILED;
+	return r == EXIT_FINE && o[SCORES].value ? check_scores(o[DATA].value, o[MODELS].value) : r;
 }
 
 /* ---- export ---- */
@@ -110,56 +134,22 @@ struct export {
 	struct buf line;
 };
 
-static int write_article(void *ctx, const struct article_view *view)
+static int write_article(void *ctx, const struct article *article)
 {
 	struct export *e = ctx;
 	buf_clear(&e->line);
-	article_json_encode(&e->line, &view->article, true);
+	article_json_encode(&e->line, article, true);
 	buf_put_char(&e->line, '\n');
 	if (e->line.failed)
 		return -ENOMEM;
-	return fwrite(e->line.data, 1, e->line.len, e->out) == e->line.len ? 0 : -EIO;
+	errno = 0;
+	return fwrite(e->line.data, 1, e->line.len, e->out) == e->line.len ? 0 : errno ? -errno : -EIO;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static int export_from(const char *dir, FILE *out, struct engine_problem *problem)
-{
-	struct engine_config config = engine_config_default;
-	struct engine_worker *worker = NULL;
-	struct engine *engine = NULL;
-	struct export e = {.out = out};
-	struct timespec t;
-	clock_gettime(CLOCK_REALTIME, &t);
-	config.dir = dir;
-	config.live_days = 0;
-	config.models = embedded_models;
-	config.n_models = embedded_n_models;
-	int r = engine_open(&engine, &config, (int64_t)t.tv_sec * 1000, problem);
-	if (r == 0)
-		r = engine_worker_new(engine, &worker);
-	if (r == 0) {
-		engine_wake(worker);
-		r = engine_articles_each(worker, write_article, &e);
-		engine_idle(worker);
-	}
-	if (r == 0 && fflush(out) != 0)
-		r = -errno;
-	buf_free(&e.line);
-	engine_worker_free(worker);
-	engine_close(engine);
-	return r;
-}
-
-/* Works on a copy beside the directory, so that a live server is not in the way and nothing here is written to it. */
 int cmd_export(int argc, char **argv)
 {
 	struct option_value o[] = {{.name = "--data"}, {.name = "--to"}, {0}};
 	struct engine_problem problem;
-	char copy[4096];
 	int r = options_parse("export", argc, argv, o);
 	if (r != 0)
 		return r;
@@ -169,24 +159,16 @@ int cmd_export(int argc, char **argv)
 	}
 	if (!is_directory("export", o[0].value))
 		return EXIT_FAILED;
-	size_t len = strlen(o[0].value);
-	while (len > 1 && o[0].value[len - 1] == '/')
-		len--;
-	if (snprintf(copy, sizeof(copy), "%.*s.export-%ld", (int)len, o[0].value, (long)getpid()) >= (int)sizeof(copy)) {
-		fputs("mynews export: the path of the data directory is too long\n", stderr);
-		return EXIT_FAILED;
-	}
-	FILE *out = o[1].value ? fopen(o[1].value, "we") : stdout;
-	if (!out) {
+	struct export e = {.out = o[1].value ? fopen(o[1].value, "we") : stdout};
+	if (!e.out) {
 		fprintf(stderr, "mynews export: can't write %s: %s\n", o[1].value, strerror(errno));
 		return EXIT_FAILED;
 	}
-	r = engine_backup_dir(o[0].value, copy, &problem);
-	if (r == 0) {
-		r = export_from(copy, out, &problem);
-		nftw(copy, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	}
-	if (out != stdout && fclose(out) != 0 && r == 0)
+	r = engine_export_dir(o[0].value, write_article, &e, &problem);
+	if (r == 0 && fflush(e.out) != 0)
 		r = -errno;
+	if (e.out != stdout && fclose(e.out) != 0 && r == 0)
+		r = -errno;
+	buf_free(&e.line);
 	return report("export", r, &problem);
 }

@@ -47,6 +47,7 @@ struct import {
 	pthread_cond_t finished;
 	struct slot *slots; /* [SLOTS] */
 	int64_t now_ms, shift_ms;
+	const char *path; /* of the file that is read */
 	uint64_t n_lines, n_rejected, n_reported;
 	uint64_t articles[5]; /* by enum article_outcome */
 	uint64_t events[3];   /* by enum event_outcome */
@@ -71,11 +72,10 @@ static void clear_bar(struct import *im)
 static void reject(struct import *im, uint64_t line, const char *pointer, const char *detail)
 {
 	im->n_rejected++;
-	if (im->n_reported == REPORTED)
+	if (im->n_reported++ >= REPORTED)
 		return;
-	im->n_reported++;
 	clear_bar(im);
-	fprintf(stderr, "line %llu: %s%s%s\n", (unsigned long long)line, pointer, pointer[0] ? " " : "", detail);
+	fprintf(stderr, "%s: line %llu: %s%s%s\n", im->path, (unsigned long long)line, pointer, pointer[0] ? " " : "", detail);
 	if (im->n_reported == REPORTED)
 		fputs("further rejected lines are counted, not shown\n", stderr);
 }
@@ -235,7 +235,9 @@ static int take_line(struct import *im, struct slot *s, struct span line, bool i
 		reject(im, im->n_lines, "is not acceptable JSON:", problem.text);
 		return 0;
 	}
-	if (is_events) {
+	if (json_is_array(value)) {
+		decode_error(&d, "", -1, "is a list; write one object a line");
+	} else if (is_events) {
 		struct event *e = &s->events[s->n];
 		event_json_decode(&d, value, (struct span){0}, e);
 		shift(&e->at_ms, im->shift_ms);
@@ -492,17 +494,16 @@ static int open_engine(struct import *im, const char *dir, const char *settings)
 	return r;
 }
 
-static void summary(const struct import *im, const char *what, uint64_t n_done)
+static void summary(const struct import *im, const char *what, uint64_t n_done, uint64_t n_articles, uint64_t n_events)
 {
 	printf("%s: ", what);
-	if (im->articles[ARTICLE_CREATED] + im->articles[ARTICLE_UPDATED] + im->articles[ARTICLE_UNCHANGED] +
-	    im->articles[ARTICLE_STALE])
+	if (n_articles)
 		printf("%llu created, %llu updated, %llu unchanged, %llu stale",
 		       (unsigned long long)im->articles[ARTICLE_CREATED], (unsigned long long)im->articles[ARTICLE_UPDATED],
 		       (unsigned long long)im->articles[ARTICLE_UNCHANGED], (unsigned long long)im->articles[ARTICLE_STALE]);
 	else
 		printf("%llu taken", (unsigned long long)n_done);
-	if (im->events[EVENT_ACCEPTED] || im->events[EVENT_DUPLICATE])
+	if (n_events)
 		printf(", %llu events accepted, %llu duplicates", (unsigned long long)im->events[EVENT_ACCEPTED],
 		       (unsigned long long)im->events[EVENT_DUPLICATE]);
 	printf(", %llu rejected\n", (unsigned long long)im->n_rejected);
@@ -514,8 +515,8 @@ enum { DATA, EDITIONS, ARTICLES, READERS, EVENTS, REBASE, CONFIG, N_OPTIONS }; /
 static int import_file(struct import *im, int kind, const char *what, const char *path)
 {
 	struct waiter waiter = WAITER;
-	bool lines = kind == ARTICLES || kind == EVENTS;
 	uint64_t n_done = 0;
+	im->path = path;
 	im->n_lines = im->n_rejected = im->n_reported = 0;
 	memset(im->articles, 0, sizeof(im->articles));
 	memset(im->events, 0, sizeof(im->events));
@@ -523,13 +524,16 @@ static int import_file(struct import *im, int kind, const char *what, const char
 	        : kind == READERS ? import_readers(im, path, &n_done)
 	                          : import_lines(im, path, kind == EVENTS);
 	if (r == 0)
-		r = waiter_wait(&waiter, engine_flush(im->engine, true, waiter_done, &waiter));
+		r = im->failure = waiter_wait(&waiter, engine_flush(im->engine, true, waiter_done, &waiter));
 	if (r < 0)
-		fprintf(stderr, "mynews import: %s: %s; what was committed before stays\n", path, strerror(-r));
-	summary(im, what, lines ? im->n_lines - im->n_rejected : n_done);
-	if (r == 0 && im->n_rejected > 0 && (lines ? im->n_rejected >= im->n_lines : n_done == 0))
-		r = 1;
-	return r;
+		fprintf(stderr, "mynews import: %s: %s; what was committed before stays\n", im->failure ? "storing" : path,
+		        file_strerror(r));
+	uint64_t n_articles = 0, n_events = im->events[EVENT_ACCEPTED] + im->events[EVENT_DUPLICATE];
+	for (int outcome = 0; outcome < ARTICLE_REJECTED; outcome++)
+		n_articles += im->articles[outcome];
+	n_done += kind == EVENTS ? n_events : 0;
+	summary(im, what, n_done, n_articles, n_events);
+	return r == 0 && im->n_rejected > 0 && n_done + n_articles == 0 ? 1 : r;
 }
 
 static int check_arguments(const struct option_value *o)
@@ -560,7 +564,7 @@ static int find_shift(struct import *im, const struct option_value *o)
 	int64_t newest_ms = 0;
 	int r = o[REBASE].value && o[kind].value ? newest_time(o[kind].value, kind == EVENTS, &newest_ms) : 0;
 	if (r < 0)
-		fprintf(stderr, "mynews import: %s: %s\n", o[kind].value, strerror(-r));
+		fprintf(stderr, "mynews import: %s: %s\n", o[kind].value, file_strerror(r));
 	im->shift_ms = newest_ms ? im->now_ms - newest_ms : 0;
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@ struct server {
 	const char *data, *listen, *threads, *config_path, *clock;
 	unsigned n_threads;
 	struct config *config; /* the one in force */
+	struct config started; /* as it was at the start */
+	uint64_t n_commit_failures; /* as last logged */
 };
 
 /* ---- settings ---- */
@@ -47,9 +50,7 @@ static struct config *read_config(const struct server *s)
 		return NULL;
 	}
 	if (s->listen)
-		snprintf(c->listen, sizeof(c->listen), "%s", s->listen);
-	if (strncmp(c->listen, "localhost:", 10) == 0) /* the one name that needs no looking up */
-		memcpy(c->listen, "127.0.0.1:", 10);
+		config_set_listen(c, s->listen);
 	return c;
 }
 
@@ -61,6 +62,21 @@ static bool listen_allowed(const struct config *c)
 	fprintf(stderr, "mynews serve: no key is configured, so only a loopback address such as 127.0.0.1:8080 is served, "
 	                "not %s; put keys into --config\n", c->listen);
 	return false;
+}
+
+/* Each connection is a file, and the usual limit of a shell, 1,024, is far below max_connections. */
+static void raise_file_limit(const struct config *c)
+{
+	enum { OTHER_FILES = 128 };
+	struct rlimit limit;
+	rlim_t needed = (rlim_t)c->max_connections + OTHER_FILES;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+		return;
+	limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < needed)
+		fprintf(stderr, "mynews serve: may open %llu files, too few for max_connections %lld: connections may have to wait; "
+		                "raise the limit (ulimit -n, LimitNOFILE)\n",
+		        (unsigned long long)limit.rlim_cur, (long long)c->max_connections);
 }
 
 static int open_engine(struct server *s)
@@ -108,17 +124,28 @@ static int open_http(struct server *s)
 
 /* ---- running ---- */
 
+/* What has changed and is not taken up is named, lest someone waits for it. */
+static void log_reloaded(struct server *s, size_t n_models)
+{
+	const char *names[CONFIG_SETTINGS_MAX];
+	char waiting[1024] = "";
+	size_t n = config_waiting(&s->started, s->config, names), len = 0;
+	for (size_t i = 0; i < n && len < sizeof(waiting); i++)
+		len += (size_t)snprintf(waiting + len, sizeof(waiting) - len, "%s\"%s\"", i ? "," : "", names[i]);
+	log_line(api_now_ms(&s->api), n ? LOG_WARN : LOG_INFO, "reloaded", "\"keys\":%zu,\"models\":%zu,\"after_restart\":[%s]",
+	         s->config->n_keys, n_models, waiting);
+}
+
 static void reload(struct server *s)
 {
 	struct engine_problem problem;
 	struct arena arena = {0};
 	const struct engine_model_text *models;
 	size_t n;
-	int64_t now_ms = api_now_ms(&s->api);
 	struct config *fresh = read_config(s);
 	if (!fresh)
 		return; /* the line on stderr says why; all stays as it was */
-	if (fresh->n_keys == 0 && !config_listen_is_loopback(s->config->listen)) {
+	if (fresh->n_keys == 0 && !config_listen_is_loopback(s->started.listen)) {
 		fprintf(stderr, "mynews serve: the last key can't go while the server is open to others; nothing changed\n");
 		free(fresh);
 		return;
@@ -132,12 +159,11 @@ static void reload(struct server *s)
 		free(fresh);
 		return;
 	}
-	memcpy(fresh->listen, s->config->listen, sizeof(fresh->listen)); /* is bound and stays */
 	struct config *old = s->config;
 	s->config = fresh;
 	atomic_store_explicit(&s->api.config, fresh, memory_order_release);
 	epoch_retire(s->api.epoch, old, free);
-	log_line(now_ms, LOG_INFO, "reloaded", "\"keys\":%zu,\"models\":%zu", fresh->n_keys, n);
+	log_reloaded(s, n);
 }
 
 static void tick(struct server *s)
@@ -148,6 +174,17 @@ static void tick(struct server *s)
 	int r = engine_tick(s->api.engine, api_now_ms(&s->api), NULL, NULL);
 	if (r < 0 && r != -EAGAIN)
 		log_line(api_now_ms(&s->api), LOG_ERROR, "tick", "\"error\":\"%s\"", strerror(-r));
+}
+
+/* Clients are told by 503; this is for whoever has to make room or change the disk. */
+static void log_commit_failures(struct server *s)
+{
+	struct engine_stats stats;
+	engine_stats(s->api.engine, &stats);
+	if (stats.n_commit_failures > s->n_commit_failures)
+		log_line(api_now_ms(&s->api), LOG_ERROR, "commits_failed", "\"n\":%llu,\"error\":\"%s\"",
+		         (unsigned long long)(stats.n_commit_failures - s->n_commit_failures), strerror(-stats.last_commit_error));
+	s->n_commit_failures = stats.n_commit_failures;
 }
 
 /* Until a signal says to stop. */
@@ -163,8 +200,10 @@ static void run(struct server *s, const sigset_t *signals)
 		if (signal == SIGHUP)
 			reload(s);
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec != last.tv_sec)
+		if (now.tv_sec != last.tv_sec) {
 			tick(s);
+			log_commit_failures(s);
+		}
 		last = now;
 	}
 }
@@ -183,6 +222,8 @@ static int serve(struct server *s)
 	s->config = read_config(s);
 	if (!s->config || !listen_allowed(s->config))
 		goto out;
+	s->started = *s->config;
+	raise_file_limit(s->config);
 	if (s->n_threads == 0)
 		s->n_threads = (unsigned)s->config->threads;
 	if (s->n_threads == 0) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/formats/decode.h"
+#include "api/http/http.h"
 #include "engine/base/log.h"
 
 enum kind { KIND_INTEGER, KIND_BOOL, KIND_TEXT, KIND_LEVEL };
@@ -19,6 +20,7 @@ struct setting {
 	int64_t value, min, max; /* of a text: min and max are lengths */
 	const char *text;        /* a text's default */
 	const char *help;
+	bool live; /* a reload takes it up; the others are read at a start */
 };
 
 #define AT(field) offsetof(struct config, field)
@@ -43,18 +45,20 @@ static const struct setting settings[] = {
 	{"story_max", KIND_INTEGER, AT(story_max), 50, 1, 1000, NULL, "reports a story"},
 	{"story_window_h", KIND_INTEGER, AT(story_window_h), 36, 1, 8760, NULL, "hours in which reports join a story"},
 	{"map_gib", KIND_INTEGER, AT(map_gib), 0, 0, 65536, NULL, "the store's largest size in GiB; 0: 256"},
-	{"models_dir", KIND_TEXT, AT(models_dir), 0, 0, CONFIG_PATH_BYTES, "", "folder of model files; empty: the built-in ones"},
-	{"default_model", KIND_TEXT, AT(default_model), 0, 1, CONFIG_NAME_BYTES, "default", "ranks where none is named"},
-	{"log_level", KIND_LEVEL, AT(log_level), LOG_INFO, 0, 3, NULL, "debug, info, warn or error"},
-	{"access_log", KIND_BOOL, AT(access_log), 1, 0, 1, NULL, "a log line (level info) a request"},
-	{"key_rate", KIND_INTEGER, AT(key_rate), 0, 0, 1000000, NULL, "requests a second an application key; 0: no limit"},
-	{"key_burst", KIND_INTEGER, AT(key_burst), 1000, 1, 1000000, NULL, "requests at once an application key"},
-	{"reader_rate", KIND_INTEGER, AT(reader_rate), 0, 0, 1000000, NULL, "requests a second a reader; 0: no limit"},
-	{"reader_burst", KIND_INTEGER, AT(reader_burst), 50, 1, 1000000, NULL, "requests at once a reader"},
-	{"address_rate", KIND_INTEGER, AT(address_rate), 0, 0, 1000000, NULL, "requests a second an address; 0: no limit"},
-	{"address_burst", KIND_INTEGER, AT(address_burst), 200, 1, 1000000, NULL, "requests at once an address"},
+	{"models_dir", KIND_TEXT, AT(models_dir), 0, 0, CONFIG_PATH_BYTES, "",
+	 "folder of model files, in place of the built-in ones", true},
+	{"default_model", KIND_TEXT, AT(default_model), 0, 1, CONFIG_NAME_BYTES, "default", "ranks where none is named", true},
+	{"log_level", KIND_LEVEL, AT(log_level), LOG_INFO, 0, 3, NULL, "debug, info, warn or error", true},
+	{"access_log", KIND_BOOL, AT(access_log), 1, 0, 1, NULL, "a log line (level info) a request", true},
+	{"key_rate", KIND_INTEGER, AT(key_rate), 0, 0, 1000000, NULL, "requests a second an application key; 0: no limit", true},
+	{"key_burst", KIND_INTEGER, AT(key_burst), 1000, 1, 1000000, NULL, "requests at once an application key", true},
+	{"reader_rate", KIND_INTEGER, AT(reader_rate), 0, 0, 1000000, NULL, "requests a second a reader; 0: no limit", true},
+	{"reader_burst", KIND_INTEGER, AT(reader_burst), 50, 1, 1000000, NULL, "requests at once a reader", true},
+	{"address_rate", KIND_INTEGER, AT(address_rate), 0, 0, 1000000, NULL, "requests a second an address; 0: no limit", true},
+	{"address_burst", KIND_INTEGER, AT(address_burst), 200, 1, 1000000, NULL, "requests at once an address", true},
 };
 enum { N_SETTINGS = sizeof(settings) / sizeof(settings[0]) };
+_Static_assert((int)N_SETTINGS <= (int)CONFIG_SETTINGS_MAX, "room for every name");
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 
 static void *field(struct config *c, const struct setting *s)
@@ -78,6 +82,7 @@ void config_defaults(struct config *out)
 
 void config_print_table(FILE *out)
 {
+	static const char row[] = "%-24s %-18s %-18s %-6s %s\n";
 	for (size_t i = 0; i < N_SETTINGS; i++) {
 		const struct setting *s = &settings[i];
 		char value[128], range[64] = "";
@@ -91,11 +96,30 @@ void config_print_table(FILE *out)
 			snprintf(value, sizeof(value), "%lld", (long long)s->value);
 		if (s->kind == KIND_INTEGER)
 			snprintf(range, sizeof(range), "%lld to %lld", (long long)s->min, (long long)s->max);
-		fprintf(out, "%-24s %-18s %-18s %s\n", s->name, value, range, s->help);
+		fprintf(out, row, s->name, value, range, s->live ? "live" : "start", s->help);
 	}
-	fprintf(out, "%-24s %-18s %-18s %s\n", "trusted_proxies", "[]", "", "addresses or networks whose X-Forwarded-For counts");
-	fprintf(out, "%-24s %-18s %-18s %s\n", "keys", "[]", "",
-	        "{\"name\",\"sha256\" (hex, of the key),\"scopes\":[\"read\",\"write\",\"admin\"]}");
+	fprintf(out, row, "trusted_proxies", "[]", "", "live", "addresses or networks whose X-Forwarded-For counts");
+	fprintf(out, row, "keys", "[]", "", "live", "{\"name\",\"sha256\" (hex, of the key),\"scopes\":[\"read\",\"write\",\"admin\"]}");
+	fputs("\nlive: SIGHUP takes it up; start: read when the server starts\n", out);
+}
+
+size_t config_waiting(const struct config *running, const struct config *fresh, const char *names[CONFIG_SETTINGS_MAX])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		const struct setting *s = &settings[i];
+		const char *a = (const char *)running + s->offset, *b = (const char *)fresh + s->offset;
+		if (!s->live && (s->kind == KIND_TEXT ? strcmp(a, b) != 0 : memcmp(a, b, sizeof(int64_t)) != 0))
+			names[n++] = s->name;
+	}
+	return n;
+}
+
+void config_set_listen(struct config *c, const char *listen)
+{
+	snprintf(c->listen, sizeof(c->listen), "%s", listen);
+	if (strncmp(c->listen, "localhost:", 10) == 0) /* the one name that needs no looking up */
+		memcpy(c->listen, "127.0.0.1:", 10);
 }
 
 void config_engine(const struct config *c, struct engine_config *out)
@@ -229,6 +253,8 @@ static void read_key(struct decode *d, const json_t *value, struct config_key *o
 	decode_require(d, value, "name");
 	decode_require(d, value, "sha256");
 	decode_require(d, value, "scopes");
+	if (decode_member(value, "scopes") && n == 0 && d->n_errors == 0)
+		decode_error(d, "scopes", -1, "is empty: such a key opens nothing");
 }
 
 static void read_keys(struct decode *d, const json_t *root, struct config *c)
@@ -244,9 +270,12 @@ static void read_keys(struct decode *d, const json_t *root, struct config *c)
 		struct decode inner = {.arena = d->arena};
 		struct config_key *key = &c->keys[c->n_keys++];
 		read_key(&inner, json_array_get(list, i), key);
-		for (size_t j = 0; j + 1 < c->n_keys && inner.n_errors == 0; j++)
+		for (size_t j = 0; j + 1 < c->n_keys && inner.n_errors == 0; j++) {
 			if (strcmp(c->keys[j].name, key->name) == 0)
 				decode_error(&inner, "name", -1, "is another key's too");
+			if (memcmp(c->keys[j].sha256, key->sha256, DIGEST_BYTES) == 0)
+				decode_error(&inner, "sha256", -1, "is another key's too");
+		}
 		d->no_memory |= inner.no_memory;
 		for (size_t e = 0; e < inner.n_errors; e++) {
 			char name[160];
@@ -290,6 +319,11 @@ static void read_settings(struct decode *d, const json_t *root, struct config *c
 	}
 	names[N_SETTINGS + 2] = NULL;
 	decode_only(d, root, names);
+	char address[CONFIG_NAME_BYTES + 1];
+	memcpy(address, c->listen, sizeof(address));
+	config_set_listen(c, address);
+	if (!http_is_address(c->listen))
+		decode_error(d, "listen", -1, "is not an address and a port, such as 127.0.0.1:8080");
 	if (c->log_days > 0 && c->log_days < 30)
 		decode_error(d, "log_days", -1, "is not 0 or at least 30: an event can be undone for 30 days");
 	read_proxies(d, root, c);

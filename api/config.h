@@ -13,7 +13,8 @@
 
 enum config_scope { SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_ADMIN = 4, SCOPE_ALL = 7 };
 
-enum { CONFIG_NAME_BYTES = 64, CONFIG_PATH_BYTES = 1024, CONFIG_KEYS = 64, CONFIG_PROXIES = 32, CONFIG_ERRORS = 16 };
+enum { CONFIG_NAME_BYTES = 64, CONFIG_PATH_BYTES = 1024, CONFIG_KEYS = 64, CONFIG_PROXIES = 32, CONFIG_ERRORS = 16,
+       CONFIG_SETTINGS_MAX = 48 };
 
 struct config_key {
 	char name[CONFIG_NAME_BYTES + 1];
@@ -64,6 +65,10 @@ int config_load(const char *path, struct config *out, struct config_problems *pr
 void config_engine(const struct config *c, struct engine_config *out);
 /* All settings as a table for people. */
 void config_print_table(FILE *out);
+/* Names of the settings of `fresh` that only a start takes up and that differ from what runs. Returns how many. */
+size_t config_waiting(const struct config *running, const struct config *fresh, const char *names[CONFIG_SETTINGS_MAX]);
+/* "localhost:PORT" is 127.0.0.1:PORT. At most CONFIG_NAME_BYTES. */
+void config_set_listen(struct config *c, const char *listen);
 
 /* "10.0.0.0/8", "::1", "192.0.2.7". Returns 0 or 1 when it is none. */
 int config_network_parse(struct span text, struct config_network *out) __attribute__((warn_unused_result));

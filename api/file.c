@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -16,6 +17,7 @@ struct lines {
 	struct buf line;
 	char chunk[CHUNK_BYTES];
 	size_t at, len;
+	bool begun; /* a byte order mark can't come any more */
 };
 
 static int zlib_error(gzFile file)
@@ -23,6 +25,11 @@ static int zlib_error(gzFile file)
 	int code;
 	gzerror(file, &code);
 	return code == Z_ERRNO ? -(errno ? errno : EIO) : code == Z_MEM_ERROR ? -ENOMEM : code == Z_OK ? 0 : -EBADMSG;
+}
+
+const char *file_strerror(int error)
+{
+	return error == -EBADMSG ? "the gzip data is damaged or cut short" : strerror(-error);
 }
 
 int lines_open(const char *path, struct lines **out)
@@ -64,7 +71,8 @@ static int fill(struct lines *l)
 	int n = gzread(l->file, l->chunk, CHUNK_BYTES);
 	if (n < 0)
 		return zlib_error(l->file);
-	l->at = 0;
+	l->at = !l->begun && n >= 3 && memcmp(l->chunk, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	l->begun = true;
 	l->len = (size_t)n;
 	return n > 0 ? 0 : zlib_error(l->file) < 0 ? zlib_error(l->file) : 1;
 }
@@ -115,11 +123,11 @@ int file_read(const char *path, size_t max_bytes, struct buf *out)
 	if (!l)
 		return r;
 	while ((r = fill(l)) == 0) {
-		if (out->len + l->len > max_bytes) {
+		if (out->len + l->len - l->at > max_bytes) {
 			r = -EFBIG;
 			break;
 		}
-		buf_put(out, l->chunk, l->len);
+		buf_put(out, l->chunk + l->at, l->len - l->at);
 	}
 	lines_close(l);
 	return r < 0 ? r : out->failed ? -ENOMEM : 0;

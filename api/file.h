@@ -4,8 +4,13 @@
 
 #include "engine/base/buf.h"
 
-/* Appends a whole file (decompressing .gz) to *out. Returns 0 or negative errno; -EFBIG over max_bytes. */
+/* Files may begin with a UTF-8 byte order mark, which is not part of the text.
+ *
+ * Appends a whole file (decompressing .gz) to *out. Returns 0 or negative errno; -EFBIG over max_bytes. */
 int file_read(const char *path, size_t max_bytes, struct buf *out) __attribute__((warn_unused_result));
+
+/* What an error of these means. */
+const char *file_strerror(int error);
 
 /* Lines of a file of any size, plain or gzip. */
 struct lines;

@@ -1,6 +1,8 @@
 /* The program: finds the command. Only main.c and the cmd_*.c read argv. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/commands.h"
 
@@ -15,9 +17,9 @@ static const struct {
 	{"backup", cmd_backup, "--data DIR --to PATH"},
 	{"compact", cmd_compact, "--data DIR --to PATH"},
 	{"restore", cmd_restore, "--from PATH --data DIR"},
-	{"check", cmd_check, "--data DIR"},
+	{"check", cmd_check, "--data DIR [--scores [--models DIR]]"},
 	{"config", cmd_config, "[--check FILE]"},
-	{"bench", cmd_bench, "--url http://127.0.0.1:8080 --rate R|max --seconds S [--connections C] [--what get|events|mixed] [--json]"},
+	{"bench", cmd_bench, "--url http://127.0.0.1:8080 --rate R|max --seconds S [--connections C] [--pipeline N] [--what get|events|mixed] [--path PATH with {user}] [--users N] [--articles N] [--skew S] [--batch N] [--key KEY] [--seed N] [--json]"},
 	{"eval", cmd_eval, "--news news.tsv[.gz] --behaviors behaviors.tsv[.gz] [--model NAME|FILE] [--warmup FILE]... [--label-delay SECONDS] [--permute] [--seed N] [--scores FILE] [--json]"},
 };
 
@@ -27,6 +29,35 @@ static void print_usage(FILE *out)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  mynews %-8s %s\n", commands[i].name, commands[i].usage);
 	fprintf(out, "\nExit codes: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+/* ---- faults ---- */
+
+static const char *running; /* the command's name */
+
+/* The store is read as mapped memory, so a file that is damaged or shorter than it should be ends in one of these signals.
+ * A line for who reads it, then the signal's own way for a server (a core file, a restart), 1 for the other commands. */
+static void on_fault(int number)
+{
+	const char *const parts[] = {"mynews ", running, ": stopped by a fault while reading the data: data.mdb is damaged or cut off, "
+	                             "or its disk is full, or this is a bug of mynews; free space, restore a backup\n"};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		ssize_t n = write(STDERR_FILENO, parts[i], strlen(parts[i]));
+		(void)n;
+	}
+	if (strcmp(running, "serve") != 0)
+		_exit(EXIT_FAILED);
+	raise(number); /* SA_RESETHAND has put the default action back */
+}
+
+static void catch_faults(const char *command)
+{
+	const int numbers[] = {SIGBUS, SIGSEGV, SIGABRT};
+	struct sigaction old, ours = {.sa_handler = on_fault, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+	running = command;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL) /* a sanitizer's stays */
+			(void)sigaction(numbers[i], &ours, NULL);
 }
 
 int main(int argc, char **argv)
@@ -42,6 +73,7 @@ int main(int argc, char **argv)
 			printf("mynews %s %s\n", commands[i].name, commands[i].usage);
 			return EXIT_FINE;
 		}
+		catch_faults(commands[i].name);
 		return commands[i].run(argc - 1, argv + 1);
 	}
 	fprintf(stderr, "mynews: %s is not a command; see mynews --help\n", argv[1]);

@@ -1,5 +1,7 @@
 /* Each worker counts into its own block with relaxed atomics; a scrape sums the blocks. Histograms follow Prometheus'
  * text format 0.0.4: cumulative buckets, seconds. */
+#include <string.h>
+#include <math.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -170,6 +172,36 @@ void metrics_totals(struct metrics *m, uint64_t *n_requests, uint64_t *n_failed)
 	}
 }
 
+/* One line a model, where there is something to say. */
+static void put_models(struct buf *b, const struct engine_stats *s, const char *name, const char *help, size_t at)
+{
+	buf_printf(b, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+	for (size_t i = 0; i < s->n_models; i++) {
+		double value;
+		memcpy(&value, (const char *)&s->models[i] + at, sizeof(value));
+		if (!isnan(value))
+			buf_printf(b, "%s{model=\"%s\"} %.9g\n", name, s->models[i].name, value);
+	}
+}
+
+static void put_learning(struct buf *b, const struct engine_stats *s)
+{
+	put(b, "mynews_learnt_slates_total", "counter", "Slates learnt from.", (double)s->n_learnt);
+	put(b, "mynews_pending_slates", "gauge", "Slates that wait for their readers' events.", (double)s->n_pending_slates);
+	put(b, "mynews_pending_slates_dropped_total", "counter", "Slates that taught nothing because memory for waiting was full.",
+	    (double)s->n_pending_dropped);
+	put(b, "mynews_learner_bytes", "gauge", "Memory of what was learnt.", (double)s->learner_bytes);
+	put(b, "mynews_learner_fallbacks_total", "counter", "Times a model went wrong and was put back to its last checkpoint.",
+	    (double)s->n_learner_fallbacks);
+	put_models(b, s, "mynews_model_auc", "Of live slates, scores against what was chosen, over about a thousand slates.",
+	           offsetof(struct engine_model_stats, auc));
+	put_models(b, s, "mynews_model_click_through", "Chosen of what was shown, over about a thousand slates.",
+	           offsetof(struct engine_model_stats, click_through));
+	put_models(b, s, "mynews_model_calibration",
+	           "How often the first of a slate should have been chosen, over how often it was; 1 is right.",
+	           offsetof(struct engine_model_stats, calibration));
+}
+
 void metrics_write(struct metrics *m, const struct http_route *routes, const struct metrics_gauges *g, struct buf *b)
 {
 	const struct engine_stats s = g->engine;
@@ -202,6 +234,7 @@ void metrics_write(struct metrics *m, const struct http_route *routes, const str
 	GAUGE("mynews_readers_dirty", "Readers in memory that no checkpoint has yet.", s.n_readers_dirty);
 	COUNTER("mynews_feeds_total", "Feeds made.", s.n_feeds);
 	COUNTER("mynews_slates_dropped_total", "Feeds served without being logged.", s.n_slates_dropped);
+	put_learning(b, &s);
 	GAUGE("mynews_catalog_bytes", "Memory of the catalogue.", s.catalog_bytes);
 	GAUGE("mynews_readers_bytes", "Memory of readers.", s.readers_bytes);
 	GAUGE("mynews_store_used_bytes", "Bytes used in the store.", s.store_used_bytes);

@@ -86,7 +86,7 @@ int models_dir_load(struct arena *arena, const char *dir, const char *default_na
 		return r;
 	qsort(models, n_models, sizeof(*models), by_name);
 	for (size_t i = 0; i < n_models; i++) {
-		if (!span_equal_cstr(models[i].name, default_name))
+		if (default_name[0] && !span_equal_cstr(models[i].name, default_name))
 			continue;
 		struct engine_model_text first = models[i];
 		memmove(models + 1, models, i * sizeof(*models));

@@ -32,8 +32,8 @@ void v1_feed_latest(struct http_exchange *x, void *ctx);
 void v1_feed_filters(struct http_exchange *x, struct decode *d, struct feed_request *out);
 /* Answers with a list that is nobody's: `base` says its kind, the query the rest; search: q= is taken too. */
 void v1_feed_list(struct http_exchange *x, const struct feed_request *base, bool search);
-/* {"items","as_of","next_cursor"} */
-void v1_feed_reply_list(struct http_exchange *x, const struct feed *feed, bool cursor);
+/* {"items","as_of","next_cursor"}; related: to an article, in words that speak of it, and without a cursor. */
+void v1_feed_reply_list(struct http_exchange *x, const struct feed *feed, bool related);
 
 /* v1_users.c */
 void v1_users_get(struct http_exchange *x, void *ctx);

@@ -213,7 +213,7 @@ void v1_articles_related(struct http_exchange *x, void *ctx)
 		return;
 	int r = engine_related(api_engine(x), d.arena, id, limit, http_now_ms(x), &feed);
 	if (r == 0)
-		v1_feed_reply_list(x, &feed, false);
+		v1_feed_reply_list(x, &feed, true);
 	else if (r < 0)
 		api_reply_errno(x, r);
 	else

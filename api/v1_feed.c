@@ -18,7 +18,7 @@ void v1_feed_filters(struct http_exchange *x, struct decode *d, struct feed_requ
 	api_query_text(x, d, "section", LIMIT_NAME_BYTES, &out->section);
 	api_query_text(x, d, "topic", LIMIT_TOPIC_BYTES, &out->topic);
 	api_query_text(x, d, "place", LIMIT_NAME_BYTES, &out->place);
-	api_query_text(x, d, "language", LIMIT_LANGUAGE_BYTES, &out->language);
+	api_query_language(x, d, "language", &out->language);
 	api_query_text(x, d, "source", LIMIT_NAME_BYTES, &out->source);
 }
 
@@ -289,9 +289,9 @@ void v1_feed_rank(struct http_exchange *x, void *ctx)
 /* ---- lists that are the same for everybody ---- */
 
 /* The tag leaves as_of out: it moves with every request. */
-void v1_feed_reply_list(struct http_exchange *x, const struct feed *feed, bool cursor)
+void v1_feed_reply_list(struct http_exchange *x, const struct feed *feed, bool related)
 {
-	struct feed_words words = api_words(x);
+	struct feed_words words = related ? api_related_words(x) : api_words(x);
 	char as_of[RFC3339_BYTES + 1];
 	struct buf *b = api_out(x);
 	buf_put_cstr(b, "{\"items\":");
@@ -299,7 +299,7 @@ void v1_feed_reply_list(struct http_exchange *x, const struct feed *feed, bool c
 	uint64_t etag = b->failed ? 0 : hash64(buf_span(b));
 	rfc3339_format(feed->as_of_ms, as_of);
 	buf_printf(b, ",\"as_of\":\"%s\"", as_of);
-	if (cursor) {
+	if (!related) {
 		buf_put_cstr(b, ",\"next_cursor\":");
 		feed_json_cursor(b, feed->next_cursor);
 	}
@@ -316,7 +316,7 @@ static void answer_list(struct http_exchange *x, void *state)
 	struct feed feed;
 	int r = engine_feed(api_engine(x), http_arena(x), &s->request, &feed);
 	if (r == FEED_OK)
-		v1_feed_reply_list(x, &feed, true);
+		v1_feed_reply_list(x, &feed, false);
 	else if (r == FEED_SLATE_PENDING)
 		wait_for_slate(x, s, answer_list);
 	else

@@ -61,6 +61,29 @@ void v1_ops_metrics(struct http_exchange *x, void *ctx)
 	http_reply(x, 200, "text/plain; version=0.0.4; charset=utf-8", body);
 }
 
+static void put_learning(struct buf *b, const struct engine_stats *e)
+{
+	buf_printf(b, ",\"learning\":{\"learnt\":%llu,\"pending\":%llu,\"pending_bytes\":%llu,\"pending_dropped\":%llu,"
+	           "\"bytes\":%llu,\"fallbacks\":%llu,\"models\":[", (unsigned long long)e->n_learnt,
+	           (unsigned long long)e->n_pending_slates, (unsigned long long)e->pending_bytes,
+	           (unsigned long long)e->n_pending_dropped, (unsigned long long)e->learner_bytes,
+	           (unsigned long long)e->n_learner_fallbacks);
+	for (size_t i = 0; i < e->n_models; i++) {
+		const struct engine_model_stats *m = &e->models[i];
+		buf_put_cstr(b, i ? ",{\"model\":" : "{\"model\":");
+		buf_put_json_string(b, span_of(m->name));
+		buf_printf(b, ",\"slates\":%llu,\"scored\":%llu,\"auc\":", (unsigned long long)m->n_slates,
+		           (unsigned long long)m->n_scored);
+		buf_put_json_double(b, m->auc);
+		buf_put_cstr(b, ",\"click_through\":");
+		buf_put_json_double(b, m->click_through);
+		buf_put_cstr(b, ",\"calibration\":");
+		buf_put_json_double(b, m->calibration);
+		buf_put_char(b, '}');
+	}
+	buf_put_cstr(b, "]}");
+}
+
 void v1_ops_stats(struct http_exchange *x, void *ctx)
 {
 	struct api *api = ctx;
@@ -92,6 +115,7 @@ void v1_ops_stats(struct http_exchange *x, void *ctx)
 	buf_printf(b, "{\"now\":\"%s\",\"store_nearly_full\":%s", now, e.store_nearly_full ? "true" : "false");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		buf_printf(b, ",\"%s\":%llu", rows[i].name, (unsigned long long)rows[i].value);
+	put_learning(b, &e);
 	buf_put_char(b, '}');
 	http_reply_header(x, "Cache-Control", SPAN("no-store"));
 	api_reply_json(x, 200, b);

@@ -13,14 +13,20 @@ struct user_write {
 	struct span from;
 };
 
-static void reply_user(struct http_exchange *x, struct span user)
+/* What is read back may have been erased between the commit and here; that's a conflict, not an unknown reader. */
+static int read_back(int outcome)
+{
+	return outcome == USER_NOT_FOUND ? USER_ERASING : outcome;
+}
+
+static void reply_user(struct http_exchange *x, struct span user, bool written)
 {
 	struct user_settings settings;
 	int64_t created_ms;
 	char text[RFC3339_BYTES + 1];
 	int r = engine_user_get(api_engine(x), http_arena(x), user, http_now_ms(x), &settings, &created_ms);
 	if (r != USER_DONE) {
-		api_reply_user_outcome(x, r);
+		api_reply_user_outcome(x, written ? read_back(r) : r);
 		return;
 	}
 	struct buf *b = api_out(x);
@@ -38,14 +44,14 @@ void v1_users_get(struct http_exchange *x, void *ctx)
 {
 	struct span user;
 	if (api_user(x, &user))
-		reply_user(x, user);
+		reply_user(x, user, false);
 }
 
 static void settings_finish(struct http_exchange *x, void *state)
 {
 	struct user_write *s = state;
 	if (s->outcome == USER_DONE)
-		reply_user(x, s->user);
+		reply_user(x, s->user, true);
 	else
 		api_reply_user_outcome(x, (int)s->outcome);
 }
@@ -100,13 +106,13 @@ void v1_users_delete(struct http_exchange *x, void *ctx)
 
 /* ---- interests ---- */
 
-static void reply_interests(struct http_exchange *x, struct span user)
+static void reply_interests(struct http_exchange *x, struct span user, bool written)
 {
 	const struct interest *interests = NULL;
 	size_t n = 0;
 	int r = engine_interests_get(api_engine(x), http_arena(x), user, http_now_ms(x), &interests, &n);
 	if (r != USER_DONE) {
-		api_reply_user_outcome(x, r);
+		api_reply_user_outcome(x, written ? read_back(r) : r);
 		return;
 	}
 	struct buf *b = api_out(x);
@@ -119,14 +125,14 @@ void v1_users_interests(struct http_exchange *x, void *ctx)
 {
 	struct span user;
 	if (api_user(x, &user))
-		reply_interests(x, user);
+		reply_interests(x, user, false);
 }
 
 static void interests_finish(struct http_exchange *x, void *state)
 {
 	struct user_write *s = state;
 	if (s->outcome == USER_DONE)
-		reply_interests(x, s->user);
+		reply_interests(x, s->user, true);
 	else
 		api_reply_user_outcome(x, (int)s->outcome);
 }
@@ -170,7 +176,7 @@ static void merge_finish(struct http_exchange *x, void *state)
 {
 	struct user_write *s = state;
 	if (s->outcome == USER_DONE)
-		reply_user(x, s->user);
+		reply_user(x, s->user, true);
 	else if (s->outcome == USER_NOT_FOUND)
 		api_reply_field(x, 422, "unknown_user", "/from", "names no known reader");
 	else

@@ -86,7 +86,18 @@ def end(process, sign=signal.SIGTERM):
             process.wait()
 
 
-class Mynews:
+class Server:
+    """upkeep_ns: CPU time that passed outside the loads since begin_upkeep."""
+    counted_ns = upkeep_ns = 0
+
+    def begin_upkeep(self):
+        self.counted_ns, self.upkeep_ns = cpu_ns(self.pids()), 0
+
+    def end_upkeep(self):
+        return self.upkeep_ns + cpu_ns(self.pids()) - self.counted_ns
+
+
+class Mynews(Server):
     """One worker thread (beside it the writer), no access log, as nginx has none."""
 
     def __init__(self, binary, data):
@@ -115,6 +126,14 @@ class Mynews:
     def stats(self):
         return json.loads(self.get("/v1/stats"))
 
+    def wait_for_checkpoint(self, seconds=120):
+        """Until every reader that was touched has been written out."""
+        deadline = time.monotonic() + seconds
+        while self.stats()["readers_dirty"] > 0:
+            if time.monotonic() > deadline:
+                raise Problem("no checkpoint came to its end")
+            time.sleep(0.5)
+
     def anonymous_bytes(self):
         """Memory of its own: what is mapped from the store is the kernel's to drop."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
@@ -127,7 +146,7 @@ class Mynews:
         end(self.process, signal.SIGKILL)
 
 
-class Nginx:
+class Nginx(Server):
     """Static files of given sizes at nginx's best for small ones: open files cached, no sendfile, no log, keep-alive."""
     BINARY = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 

@@ -71,7 +71,7 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 	*done = false;
 	if (e->round_sequence == 0) {
 		e->round_sequence = e->numbers.sequence + 1; /* never 0 */
-		if (e->round_sequence == atomic_load(&e->checkpoint_sequence) + 1) {
+		if (e->round_sequence == atomic_load(&e->checkpoint_sequence) + 1 && !learner_changed(e->learner)) {
 			e->round_sequence = 0; /* nothing was written since */
 			*done = true;
 			return 0;

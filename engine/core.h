@@ -14,6 +14,7 @@
 #include "engine/catalog/stories.h"
 #include "engine/engine.h"
 #include "engine/learner.h"
+#include "engine/monitor.h"
 #include "engine/pending.h"
 #include "engine/rank/rank.h"
 #include "engine/store/codec.h"
@@ -23,9 +24,12 @@
 
 /* One line into a problem, cut to its room. Returns 1, the outcome that a problem explains. */
 int engine_problem_say(struct engine_problem *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What store_open's error means. Returns 1. */
+int engine_cannot_open(struct engine_problem *problem, const char *dir, int error);
 
 /* ---- topics: names and numbers (topics.c) ---- */
 
+enum { TOPICS_MAX = 4096 * 4096 }; /* numbers of a namespace are below */
 struct topics;
 int topics_new(struct topics **out, struct epoch *e) __attribute__((warn_unused_result));
 void topics_free(struct topics *t);
@@ -39,22 +43,56 @@ struct span topics_name(const struct topics *t, uint32_t topic);
 struct span topics_label(const struct topics *t, uint32_t topic);
 /* The parts of a stored record. */
 void topics_split(struct span record, struct span *name, struct span *label);
-/* Writer: finds or makes; a label (may be empty) is kept when there is none yet. Returns 0 or negative errno. What a batch made is forgotten by topics_abandon. */
+/* Writer: finds or makes; a label (may be empty) is kept when there is none yet. What a batch made is forgotten by
+ * topics_abandon. Returns 0 or negative errno, -ENOSPC when all numbers of the namespace are in use. */
 int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, struct span label, uint32_t *out)
 	__attribute__((warn_unused_result));
 void topics_commit(struct topics *t);
 void topics_abandon(struct topics *t);
+/* The highest number that each namespace had given when topics were last left out of the store; zeros when none were.
+ * Returns 0 or negative errno, -EINVAL for a damaged record. */
+int topics_given_read(struct store_txn *txn, uint32_t given[N_TOPIC_NAMESPACES]) __attribute__((warn_unused_result));
+int topics_given_write(struct store_txn *txn, const uint32_t given[N_TOPIC_NAMESPACES])
+	__attribute__((warn_unused_result));
 uint64_t topics_count(const struct topics *t);
 uint64_t topics_bytes(const struct topics *t);
 /* The namespace "topic:" etc. names; 0 when none is at the front. */
 enum topic_namespace topics_namespace(struct span name);
 
+/* Sets of topic numbers, and which of them a record names (named.c). */
+struct topic_set;
+int topic_set_new(struct topic_set **out) __attribute__((warn_unused_result));
+void topic_set_free(struct topic_set *s);
+/* Returns 0 or -ENOMEM. A number that no topic can have is left out. */
+int topic_set_add(struct topic_set *s, uint32_t topic) __attribute__((warn_unused_result));
+bool topic_set_has(const struct topic_set *s, uint32_t topic);
+/* Calls fn for every topic that a record of the table names, maybe more than once. Returns 0, or 1 when the bytes are not
+ * such a record (fn may have been called then). */
+int topics_in_record(struct arena *arena, enum store_table table, struct span key, struct span value,
+                     void (*fn)(void *ctx, uint32_t topic), void *ctx) __attribute__((warn_unused_result));
+
 /* ---- readers: the hot cache (readers.c) ---- */
+
+/* An impression, and how many records the reader's chain has after it. */
+struct lead_entry {
+	int64_t received_ms;
+	uint32_t article, n_after;
+};
+
+enum { LEAD_KEPT = 16 };
+
+/* The last impressions, newest first; in memory only. */
+struct lead {
+	bool known; /* false: the chain has to be asked */
+	uint32_t n;
+	struct lead_entry entries[LEAD_KEPT];
+};
 
 /* Everything about one reader; immutable once published. */
 struct reader {
 	uint64_t user;
 	uint64_t chain_head, through;
+	struct lead lead;
 	struct profile profile;
 	struct history history;
 	struct user_record settings; /* spans point into settings_bytes */
@@ -68,6 +106,7 @@ struct hot {
 	struct reader *pending;        /* this batch's working copy; writer only from here on */
 	uint64_t key, user;
 	bool dirty, created_in_batch;
+	bool history_changed; /* since its checkpoint; a slate changes the chain's head alone */
 	unsigned dirty_round; /* the checkpoint round it became dirty in */
 	struct hot *newer, *older; /* by use */
 	struct hot *next_pending;
@@ -114,6 +153,20 @@ int reader_load(struct store_txn *txn, struct span id, struct reader *out) __att
 /* Reads a reader's base (what stood before the retained log) into profile and history, empty when there is none. */
 int reader_load_base(struct store_txn *txn, uint64_t user, struct profile *p, struct history *h)
 	__attribute__((warn_unused_result));
+
+/* ---- what a reader saw last (lead.c) ---- */
+
+/* The last `most` impressions of the half hour before now_ms, newest first: from memory when the reader carries them.
+ * Returns 0 or negative errno. */
+int lead_find(const struct reader *reader, struct store_txn *txn, struct arena *arena, int64_t now_ms, size_t most,
+              struct lead_entry *out, size_t *n_out) __attribute__((warn_unused_result));
+/* The same by walking the log back from a record. */
+int lead_walk(struct store_txn *txn, struct arena *arena, uint64_t sequence, int64_t now_ms, size_t most,
+              struct lead_entry *out, size_t *n_out) __attribute__((warn_unused_result));
+/* Writer: makes a working copy carry them; moves them on by a record that was appended. */
+int lead_look_up(struct lead *l, struct store_txn *txn, struct arena *arena, uint64_t chain_head, int64_t now_ms)
+	__attribute__((warn_unused_result));
+void lead_append(struct lead *l, const struct log_record *record);
 
 enum { PART_PROFILE, PART_READS, PART_SHOWN };
 struct span key_user_part(uint8_t out[9], uint64_t user, uint8_t part);
@@ -172,6 +225,8 @@ struct engine {
 	struct text_df *df;
 	struct learner *learner;
 	struct pending *pending;
+	struct monitor *monitor;
+	_Atomic uint64_t stat_learnt, stat_pending, stat_pending_bytes, stat_pending_dropped, stat_learner_bytes, stat_fallbacks;
 	struct rank_models models;
 	struct profile_config profile_config;
 	uint8_t secret[32]; /* authenticates cursors */
@@ -234,12 +289,26 @@ void caller_op_done(struct write_op *op, int status, void *ctx);
 #define META_KEY_NUMBERS "numbers"
 #define META_KEY_SECRET "secret"
 #define META_KEY_CHECKPOINT "checkpoint"
+#define META_KEY_TOPICS "topics" /* numbers given, of topics that are gone too */
 #define META_PREFIX_PIN "pin/"
 #define META_PREFIX_ERASE "erase/"
 #define META_PREFIX_TOKEN "token/"      /* SHA-256 -> user and token */
 #define META_PREFIX_USER_TOKEN "tokens/" /* user number, token id -> SHA-256 */
 enum { FORMAT_VERSION = 1 };
 
+/* The largest a store can grow: reserved, not used. Sanitizers leave less room for addresses. */
+static inline size_t engine_map_bytes(void)
+{
+#ifdef MYNEWS_SANITIZED
+	return (size_t)16 << 30;
+#else
+	return (size_t)256 << 30;
+#endif
+}
+
+/* engine.c: [n] models out of their texts. Returns 0, 1 with the problem, negative errno. */
+int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
+                        struct engine_problem *problem) __attribute__((warn_unused_result));
 /* counted.c: a reader counts once for an article and event type. */
 struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article);
 static inline bool is_counted_type(enum event_type type)
@@ -281,6 +350,10 @@ int learning_close_due(struct engine *e, int64_t now_ms, engine_done_fn done, vo
 	__attribute__((warn_unused_result));
 int learning_fold(struct engine *e, const struct example *example, uint64_t sequence, const struct map *through)
 	__attribute__((warn_unused_result));
+/* An event of a chain is undone. What it taught is not unlearnt, but the example that holds it leaves the store: *dropped is
+ * its sequence, for learner_drop once that is durable, 0 when there is none. */
+int learning_drop(struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t sequence,
+                  uint64_t chain_head, uint64_t *dropped) __attribute__((warn_unused_result));
 /* recover.c */
 int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *problem) __attribute__((warn_unused_result));
 int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));

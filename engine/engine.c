@@ -89,6 +89,16 @@ void engine_update_stats(struct engine *e)
 	atomic_store(&e->stat_stories, size.n_stories);
 	atomic_store(&e->stat_segments, size.n_segments);
 	atomic_store(&e->stat_catalog_bytes, size.bytes);
+	struct learner_totals learnt;
+	struct pending_totals pending;
+	learner_totals(e->learner, &learnt);
+	pending_totals(e->pending, &pending);
+	atomic_store(&e->stat_learnt, learnt.n_learnt);
+	atomic_store(&e->stat_learner_bytes, learnt.bytes);
+	atomic_store(&e->stat_fallbacks, learnt.n_fallbacks);
+	atomic_store(&e->stat_pending, pending.n);
+	atomic_store(&e->stat_pending_bytes, pending.bytes);
+	atomic_store(&e->stat_pending_dropped, pending.n_dropped);
 	atomic_store(&e->n_users, e->numbers.next_user - 1);
 	atomic_store(&e->nearly_full, store.used_bytes / 9 >= store.map_bytes / 10);
 }
@@ -124,7 +134,7 @@ static void idle(void *ctx)
 
 /* ---- models ---- */
 
-static int parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
+int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
                         struct engine_problem *problem)
 {
 	if (n == 0 || n > CATALOG_MODELS) {
@@ -144,6 +154,15 @@ static int parse_models(const struct engine_model_text *texts, size_t n, struct 
 		return r;
 	}
 	return 0;
+}
+
+int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
+{
+	struct model *models[CATALOG_MODELS] = {0};
+	int r = engine_parse_models(texts, n, models, problem);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		model_free(models[i]);
+	return r;
 }
 
 static void free_model(void *model)
@@ -211,7 +230,7 @@ int engine_set_models(struct engine *e, const struct engine_model_text *models, 
 	                                        .done = caller_op_done},
 	                                 .done = waiter_done, .done_ctx = &waiter},
 	                      .n = n_models};
-	int r = parse_models(models, n_models, m.models, problem);
+	int r = engine_parse_models(models, n_models, m.models, problem);
 	if (r != 0)
 		return r;
 	r = writer_submit(e->writer, &m.caller.op);
@@ -301,6 +320,15 @@ int engine_problem_say(struct engine_problem *problem, const char *format, ...)
 	return 1;
 }
 
+int engine_cannot_open(struct engine_problem *problem, const char *dir, int error)
+{
+	if (error == -EINVAL)
+		return engine_problem_say(problem, "%s/data.mdb is cut off or damaged, or is no mynews store; restore a backup", dir);
+	if (error == -ENOENT)
+		return engine_problem_say(problem, "there is no store in %s", dir);
+	return engine_problem_say(problem, "cannot open the store in %s: %s", dir, strerror(-error));
+}
+
 static int open_store(struct engine *e, struct engine_problem *problem)
 {
 	int r = store_lock(e->dir, true, &e->lock_fd);
@@ -308,17 +336,10 @@ static int open_store(struct engine *e, struct engine_problem *problem)
 		return engine_problem_say(problem, "%s is in use by another mynews process; stop it or choose another --data", e->dir);
 	if (r < 0)
 		return engine_problem_say(problem, "cannot use %s as data directory: %s", e->dir, strerror(-r));
-#ifdef MYNEWS_SANITIZED
-	size_t map_bytes = (size_t)16 << 30;
-#else
-	size_t map_bytes = (size_t)256 << 30;
-#endif
-	struct store_options options = {.map_bytes = e->config.map_bytes ? e->config.map_bytes : map_bytes,
+	struct store_options options = {.map_bytes = e->config.map_bytes ? e->config.map_bytes : engine_map_bytes(),
 	                                .nosync = e->config.nosync, .readers_max = READERS_MAX};
 	r = store_open(&e->store, e->dir, &options);
-	if (r < 0)
-		return engine_problem_say(problem, "cannot open the store in %s: %s", e->dir, strerror(-r));
-	return 0;
+	return r < 0 ? engine_cannot_open(problem, e->dir, r) : 0;
 }
 
 int engine_open(struct engine **out, const struct engine_config *config, int64_t now_ms, struct engine_problem *problem)
@@ -338,7 +359,7 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	if (snprintf(e->dir, sizeof(e->dir), "%s", config->dir) >= (int)sizeof(e->dir))
 		r = -ENAMETOOLONG;
 	if (r == 0)
-		r = parse_models(config->models, config->n_models, models, problem);
+		r = engine_parse_models(config->models, config->n_models, models, problem);
 	if (r == 0)
 		r = open_store(e, problem);
 	if (r == 0)
@@ -355,6 +376,8 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 		r = learner_new(&e->learner, e->epoch);
 	if (r == 0)
 		r = pending_new(&e->pending, config->learn_pending_bytes);
+	if (r == 0)
+		r = monitor_new(&e->monitor);
 	struct stories_config stories = {.window_ms = (int64_t)config->story_window_h * 3600000, .story_max = config->story_max};
 	if (r == 0)
 		r = stories_new(&e->stories, &stories);
@@ -418,6 +441,7 @@ void engine_close(struct engine *e)
 	topics_free(e->topics);
 	text_df_free(e->df);
 	pending_free(e->pending);
+	monitor_free(e->monitor);
 	learner_free(e->learner);
 	text_free(e->text);
 	for (unsigned i = 0; i < CATALOG_MODELS; i++)
@@ -517,5 +541,10 @@ void engine_stats(struct engine *e, struct engine_stats *out)
 		.last_batch_elements = writer.last_batch_elements, .commit_us_total = writer.commit_us_total,
 		.checkpoint_sequence = atomic_load(&e->checkpoint_sequence),
 		.n_slates_dropped = atomic_load(&e->n_slates_dropped), .n_feeds = atomic_load(&e->n_feeds),
-		.n_commit_failures = writer.n_failures, .store_nearly_full = atomic_load(&e->nearly_full)};
+		.n_commit_failures = writer.n_failures, .last_commit_error = writer.last_error,
+		.store_nearly_full = atomic_load(&e->nearly_full),
+		.n_learnt = atomic_load(&e->stat_learnt), .n_pending_slates = atomic_load(&e->stat_pending),
+		.pending_bytes = atomic_load(&e->stat_pending_bytes), .n_pending_dropped = atomic_load(&e->stat_pending_dropped),
+		.learner_bytes = atomic_load(&e->stat_learner_bytes), .n_learner_fallbacks = atomic_load(&e->stat_fallbacks)};
+	out->n_models = monitor_read(e->monitor, out->models);
 }

@@ -75,6 +75,9 @@ typedef void (*engine_done_fn)(void *ctx, int status);
 int engine_tick(struct engine *e, int64_t now_ms, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
 /* done runs when everything queued before is durable. checkpoint: also write every checkpoint out. */
 int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
+/* Would engine_set_models take them? Returns 0, 1 with a problem, -ENOMEM. */
+int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
+	__attribute__((warn_unused_result));
 /* Parses and swaps in models (SIGHUP, PUT). On 1 nothing changed. Blocks until the swap is visible. Not from a worker's
  * loop while writes wait on that same loop. */
 int engine_set_models(struct engine *e, const struct engine_model_text *models, size_t n_models,
@@ -106,9 +109,6 @@ struct article_view {
 	bool live;
 };
 int engine_article_get(struct engine_worker *w, struct arena *arena, struct span id, struct article_view *out)
-	__attribute__((warn_unused_result));
-/* Streams every stored article in number order (export). fn returning nonzero stops and is returned. */
-int engine_articles_each(struct engine_worker *w, int (*fn)(void *ctx, const struct article_view *view), void *ctx)
 	__attribute__((warn_unused_result));
 
 /* ---- events ------------------------------------------------------------------------------------------------- */
@@ -159,6 +159,7 @@ struct feed_request {
 struct feed_reason {
 	const char *code;   /* a feature's or column's name, or "pin" */
 	const char *group;  /* what a reader is told of the code, where several codes share a sentence; else NULL */
+	int stands;         /* what the code measures, against the others of the list: 1 above, -1 below; 0 no such thing */
 	struct span topic;  /* namespaced; empty when it has none */
 	struct span label;  /* the topic as it is written, without namespace */
 	double contribution;
@@ -169,7 +170,7 @@ struct feed_item {
 	struct span card;  /* the article as JSON */
 	struct span article_id;
 	double score, propensity;
-	int moved_by; /* places up (+) or down (-) that diversity moved it; 0 none */
+	int moved_by; /* how many of higher score, among what was left, diversity let it pass; 0 none */
 	bool pinned;
 	uint32_t story;
 	unsigned story_size;
@@ -363,24 +364,53 @@ int engine_story_get(struct engine_worker *w, struct arena *arena, uint32_t stor
 
 /* ---- operations --------------------------------------------------------------------------------------------- */
 
+/* How live slates went that a model ordered, over about the last thousand of them; NaN where nothing is known yet. */
+enum { ENGINE_MODELS = 8 };
+struct engine_model_stats {
+	char name[65];
+	uint64_t n_slates, n_scored; /* closed; with something chosen and something not */
+	double auc;                  /* of its scores against what was chosen */
+	double click_through;        /* chosen of what was shown */
+	double calibration;          /* how often its first should have been chosen by softmax, over how often it was */
+};
+
 struct engine_stats {
 	uint64_t sequence, n_articles_live, n_stories_live, n_segments, n_users, n_readers_cached, n_readers_dirty, n_topics;
 	uint64_t catalog_bytes, readers_bytes, topics_bytes, stories_bytes;
 	uint64_t store_used_bytes, store_map_bytes;
 	uint64_t queue_elements, queue_capacity, n_commits, n_elements, last_batch_elements, commit_us_total;
 	uint64_t checkpoint_sequence, n_slates_dropped, n_feeds, n_commit_failures;
+	int last_commit_error; /* negative errno; 0 none yet */
 	bool store_nearly_full;
+	uint64_t n_learnt, n_pending_slates, pending_bytes, n_pending_dropped, learner_bytes, n_learner_fallbacks;
+	struct engine_model_stats models[ENGINE_MODELS]; /* [n_models] that slates were ordered by */
+	size_t n_models;
 };
 void engine_stats(struct engine *e, struct engine_stats *out);
+
+struct replay_scores {
+	uint64_t n_slates, n_scores; /* computed again */
+	uint64_t n_left_out;         /* slates of other models, or scored while something was learnt or on later pages */
+	double largest;              /* difference between a score served and computed again */
+};
+/* Learns again all that the directory's examples teach, from the first, and compares each score that was served with what
+ * the model gave at that step. Right as long as the log goes back to where learning began. Returns 0, 1 with the problem,
+ * negative errno. */
+int engine_replay_scores(const char *dir, const struct engine_model_text *models, size_t n_models,
+                         struct replay_scores *out, struct engine_problem *problem) __attribute__((warn_unused_result));
 
 /* Whole-directory work without a running engine of this process (see each for what may run beside it). Each returns 0, 1
  * with a problem, or negative errno. */
 int engine_check_dir(const char *dir, void (*report)(void *ctx, const char *finding), void *ctx,
                      struct engine_problem *problem) __attribute__((warn_unused_result)); /* beside a live server */
+/* Streams every stored article, complete with body, in number order. fn returning a negative errno stops. */
+int engine_export_dir(const char *dir, int (*fn)(void *ctx, const struct article *article), void *ctx,
+                      struct engine_problem *problem) __attribute__((warn_unused_result)); /* beside a live server */
 int engine_backup_dir(const char *dir, const char *to, struct engine_problem *problem)
 	__attribute__((warn_unused_result)); /* beside a live server */
 int engine_compact_dir(const char *dir, const char *to, struct engine_problem *problem)
-	__attribute__((warn_unused_result)); /* takes the lock; record by record, so no freed bytes are carried over */
+	__attribute__((warn_unused_result)); /* takes the lock; record by record, so no freed bytes are carried over, and
+	                                      * without topics that nothing names */
 int engine_restore_dir(const char *from, const char *dir, struct engine_problem *problem)
 	__attribute__((warn_unused_result)); /* takes the lock; the target must hold no data */
 

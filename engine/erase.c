@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "engine/base/digest.h"
 #include "engine/core.h"
 
 enum { STEP_RECORDS = 512 };
@@ -149,37 +150,34 @@ static int erase_record(struct engine *e, struct store_txn *txn, uint64_t at, ui
 	return r < 0 ? r : 0;
 }
 
-static int delete_prefix(struct store_txn *txn, enum store_table table, struct span prefix, struct span also_prefix)
+/* Deletes every record whose key begins so and, where a value is a SHA-256, the record that stands under other_prefix and
+ * that. Each deletion moves what cursors stand on, so each begins with a cursor of its own. */
+static int delete_prefix(struct store_txn *txn, enum store_table table, struct span prefix, struct span other_prefix)
 {
-	struct store_cursor *c;
-	struct span key, value;
-	int r = store_cursor_new(txn, table, &c);
-	if (r < 0)
-		return r;
-	for (r = store_seek(c, prefix, &key, &value); r == 0 && span_starts_with(key, prefix); r = store_next(c, &key, &value)) {
+	for (;;) {
+		struct store_cursor *c;
+		struct span key, value;
 		uint8_t other[64];
-		bool has_other = also_prefix.len && value.len == 32;
+		int r = store_cursor_new(txn, table, &c);
+		if (r < 0)
+			return r;
+		r = store_seek(c, prefix, &key, &value);
+		if (r != 0 || !span_starts_with(key, prefix)) {
+			store_cursor_free(c);
+			return r < 0 ? r : 0;
+		}
+		bool has_other = other_prefix.len && value.len == DIGEST_BYTES;
 		if (has_other) {
-			memcpy(other, also_prefix.data, also_prefix.len);
-			memcpy(other + also_prefix.len, value.data, 32);
+			memcpy(other, other_prefix.data, other_prefix.len);
+			memcpy(other + other_prefix.len, value.data, DIGEST_BYTES);
 		}
 		r = store_cursor_delete(c);
-		if (r == 0 && has_other) {
-			r = store_delete(txn, table, (struct span){(const char *)other, also_prefix.len + 32});
-			store_cursor_free(c); /* the deletion moved things: start again */
-			r = r < 0 ? r : store_cursor_new(txn, table, &c);
-			if (r < 0)
-				return r;
-			r = store_seek(c, prefix, &key, &value);
-			if (r != 0 || !span_starts_with(key, prefix))
-				break;
-			continue;
-		}
+		store_cursor_free(c);
+		if (r == 0 && has_other)
+			r = store_delete(txn, table, (struct span){(const char *)other, other_prefix.len + DIGEST_BYTES});
 		if (r < 0)
-			break;
+			return r;
 	}
-	store_cursor_free(c);
-	return r < 0 ? r : 0;
 }
 
 static int erase_rows(struct store_txn *txn, uint64_t user)

@@ -194,11 +194,14 @@ static int place_pins(struct page *p)
 			return r;
 		if (why != RANK_ELIGIBLE)
 			continue;
-		p->pins[p->n_pins] = item;
-		p->pin_positions[p->n_pins++] = pin->position;
-		for (size_t j = 0; j < p->n_pool; j++)
+		for (size_t j = 0; j < p->n_pool; j++) {
+			if (p->pool[j].article == item.article)
+				item.score = p->pool[j].score; /* the model's, where that has more than one stage */
 			if (p->pool[j].story == item.story)
 				p->taken[j] = true;
+		}
+		p->pins[p->n_pins] = item;
+		p->pin_positions[p->n_pins++] = pin->position;
 	}
 	return 0;
 }
@@ -286,7 +289,11 @@ static int measure_page(struct page *p)
 			items[n++] = p->pool[i];
 	/* Their stage-one scores of now. */
 	int r = rank_score(p->w->scratch, p->w->engine->catalog, &p->query.rank, items, n, NULL);
-	return r < 0 ? r : query_measure(p->w, p->arena, &p->query, items, n);
+	if (r == 0)
+		r = query_measure(p->w, p->arena, &p->query, items, n);
+	if (r == 0 && p->query.example)
+		p->query.example->step = EXAMPLE_NO_STEP;
+	return r;
 }
 
 static int first_page(struct page *p, const struct feed_request *q, struct feed *out)
@@ -316,7 +323,7 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	if (r == 0 && p->refilled)
 		r = measure_page(p);
 	if (r == 0 && logged)
-		r = query_wait(p->w, p->arena, &p->query, p->shown, p->n_shown, 1, feed, 0);
+		r = query_wait(p->w, p->arena, &p->query, p->shown, NULL, p->n_shown, 1, feed, 0);
 	return r != 0 ? r : finish(p, q, feed, 0, logged, out);
 }
 
@@ -382,7 +389,7 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 		if (r == 0)
 			r = measure_page(p);
 		if (r == 0 && logged)
-			r = query_wait(p->w, p->arena, &p->query, p->shown, p->n_shown, (unsigned)p->n_before + 1, feed, page);
+			r = query_wait(p->w, p->arena, &p->query, p->shown, NULL, p->n_shown, (unsigned)p->n_before + 1, feed, page);
 	}
 	return r < 0 ? r : finish(p, q, feed, page, logged, out);
 }

@@ -29,9 +29,11 @@ int query_order(struct engine_worker *w, struct arena *arena, struct query *quer
 /* Reasons of an item of the shortlist, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                   bool all, struct feed_item *out) __attribute__((warn_unused_result));
-/* The items of a page, first_position the place of the first (0: order unknown), wait for their reader's events. */
+/* The items of a page, first_position the place of the first (0: order unknown), wait for their reader's events. scores[n]:
+ * NULL, the items' own. */
 int query_wait(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
-               size_t n, unsigned first_position, uint64_t feed, uint16_t page) __attribute__((warn_unused_result));
+               const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page)
+	__attribute__((warn_unused_result));
 
 /* feed.c: numbers of feeds, and how they are written. */
 uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms);

@@ -24,6 +24,7 @@ static void learning_free(struct learning *m)
 		return;
 	free(m->params);
 	free(m->squares);
+	free(m->good);
 	free(m->crosses);
 	free(atomic_load_explicit(&m->published, memory_order_relaxed));
 	free(m);
@@ -76,6 +77,12 @@ static bool has_crosses(const struct model *m)
 	return false;
 }
 
+void learner_mark_good(struct learning *m)
+{
+	memcpy(m->good, m->params, m->n_params * sizeof(*m->good));
+	memcpy(m->good + m->n_params, m->squares, m->n_params * sizeof(*m->good));
+}
+
 static int learning_new(struct learning **out, const struct model *model)
 {
 	struct learning *m = calloc(1, sizeof(*m));
@@ -86,13 +93,16 @@ static int learning_new(struct learning **out, const struct model *model)
 	m->n_params = model_n_params(model);
 	m->params = malloc(m->n_params * sizeof(*m->params));
 	m->squares = malloc(m->n_params * sizeof(*m->squares));
+	m->good = malloc(2 * m->n_params * sizeof(*m->good));
 	if (has_crosses(model))
 		m->crosses = calloc(CROSSES, sizeof(*m->crosses));
-	if (!m->params || !m->squares || (has_crosses(model) && !m->crosses)) {
+	if (!m->params || !m->squares || !m->good || (has_crosses(model) && !m->crosses)) {
 		learning_free(m);
 		return -ENOMEM;
 	}
 	model_params_init(model, SEED, m->params, m->squares);
+	memset(m->cross_pages, PAGE_CHANGED, sizeof(m->cross_pages)); /* what the store may hold is another's of this name */
+	learner_mark_good(m);
 	m->changed = true;
 	*out = m;
 	return 0;
@@ -158,6 +168,7 @@ int learner_set_models(struct learner *l, const struct model *const *models, siz
 			next[k]->changed = true;
 		}
 	}
+	l->dirty = true;
 	return learner_publish(l);
 }
 
@@ -177,9 +188,7 @@ static float label_of(const struct model_learn *learn, uint16_t events)
 
 static bool clicked(const struct example_slot *s)
 {
-	const unsigned chosen = 1u << EVENT_CLICK | 1u << EVENT_READ | 1u << EVENT_FINISH | 1u << EVENT_LIKE |
-	                        1u << EVENT_SHARE | 1u << EVENT_SAVE;
-	return s->events & chosen;
+	return s->events & EXAMPLE_CHOSEN;
 }
 
 static void add(struct learner *l, enum signal_kind kind, uint64_t a, uint64_t b, uint32_t minute, float x, float y,
@@ -279,8 +288,12 @@ static void step(struct learner *l, struct learning *m, const struct example *e,
 		return;
 	rank_inputs(m->model, e, which, e->n, l->inputs);
 	struct model_slate slate = {.n = e->n, .n_columns = N_COLUMNS, .inputs = l->inputs,
-	                            .cross_sums = m->crosses ? sums : NULL};
-	model_learn(m->model, &slate, labels, positions, m->params, m->squares, residuals);
+	                            .cross_sums = m->crosses ? sums : NULL, .weight = e->weight};
+	double loss = model_learn(m->model, &slate, labels, positions, m->params, m->squares, residuals) / log((double)e->n);
+	if (!replay) {
+		m->n_losses++;
+		m->loss += (loss - m->loss) / (double)(m->n_losses < LOSS_SLATES ? m->n_losses : LOSS_SLATES);
+	}
 	if (m->crosses && !replay)
 		learn_crosses(l, m, residuals, e->n);
 	m->changed = true;
@@ -293,10 +306,12 @@ int learner_keep(struct learner *l, const struct example *e, uint64_t sequence)
 	if (l->n_ring == 0)
 		return 0;
 	example_encode(&bytes, e);
-	arena_reset(&k->arena);
+	arena_free(&k->arena);
 	k->example = NULL;
 	struct span copy = bytes.failed ? (struct span){NULL, 0} : buf_span(&bytes);
-	int r = copy.data ? example_decode(&k->arena, copy, &k->example) : -ENOMEM;
+	int r = copy.data ? arena_reserve(&k->arena, example_bytes(e->n, e->n_columns)) : -ENOMEM;
+	if (r == 0)
+		r = example_decode(&k->arena, copy, &k->example);
 	buf_free(&bytes);
 	if (r != 0)
 		return r < 0 ? r : -EINVAL;
@@ -324,28 +339,61 @@ int learner_fold(struct learner *l, const struct example *e, uint64_t sequence)
 {
 	if (sequence <= l->through || e->n_columns != N_COLUMNS)
 		return 0;
+	if (!(atomic_load_explicit(&l->changes, memory_order_relaxed) & 1))
+		atomic_fetch_add_explicit(&l->changes, 1, memory_order_acq_rel);
 	fold_signals(l, e);
 	for (int i = 0; i < CATALOG_MODELS; i++)
 		if (l->learning[i]) {
 			step(l, l->learning[i], e, false);
 			replay(l, l->learning[i], sequence);
 			l->learning[i]->n_learnt++;
+			l->learning[i]->changed = true;
 		}
 	l->through = sequence;
 	l->n_learnt++;
+	l->dirty = true;
 	return learner_keep(l, e, sequence);
+}
+
+bool learner_is_well(const struct learning *m)
+{
+	if (m->n_losses >= LOSS_SLATES && !(m->loss < LOSS_WORST))
+		return false;
+	for (size_t i = 0; i < m->n_params; i++)
+		if (!(fabsf(m->params[i]) < PARAM_LARGEST))
+			return false;
+	return true;
+}
+
+static void fall_back(struct learner *l, struct learning *m)
+{
+	memcpy(m->params, m->good, m->n_params * sizeof(*m->good));
+	memcpy(m->squares, m->good + m->n_params, m->n_params * sizeof(*m->good));
+	for (size_t i = 0; m->crosses && i < CROSSES; i++) {
+		atomic_store_explicit(&m->crosses[i].weight, 0, memory_order_release);
+		m->crosses[i].z = m->crosses[i].n = 0;
+	}
+	memset(m->cross_pages, PAGE_CHANGED, sizeof(m->cross_pages));
+	m->loss = 0;
+	m->n_losses = 0;
+	l->n_fallbacks++;
 }
 
 int learner_publish(struct learner *l)
 {
+	uint64_t changes = atomic_load_explicit(&l->changes, memory_order_relaxed);
+	changes += changes & 1;
 	for (int i = 0; i < CATALOG_MODELS; i++) {
 		struct learning *m = l->learning[i];
 		if (!m || !m->changed)
 			continue;
+		if (!learner_is_well(m))
+			fall_back(l, m);
 		struct rank_learned *next = malloc(sizeof(*next) + m->n_params * sizeof(*next->params));
 		if (!next)
 			return -ENOMEM;
-		*next = (struct rank_learned){.step = m->n_learnt, .crosses = m->crosses, .cross_mask = CROSSES - 1};
+		*next = (struct rank_learned){.step = m->n_learnt, .crosses = m->crosses, .cross_mask = CROSSES - 1,
+		                              .changes = &l->changes, .changes_then = changes};
 		memcpy(next->params, m->params, m->n_params * sizeof(*next->params));
 		struct rank_learned *old = atomic_load_explicit(&m->published, memory_order_relaxed);
 		atomic_store_explicit(&m->published, next, memory_order_release);
@@ -353,6 +401,7 @@ int learner_publish(struct learner *l)
 			epoch_retire(l->epoch, old, free_learned);
 		m->changed = false;
 	}
+	atomic_store_explicit(&l->changes, changes, memory_order_release);
 	return 0;
 }
 
@@ -369,14 +418,44 @@ const struct rank_learned *learner_learned(const struct learner *l, unsigned mod
 
 void learner_totals(const struct learner *l, struct learner_totals *out)
 {
-	*out = (struct learner_totals){.through = l->through, .n_learnt = l->n_learnt, .bytes = signals_bytes(l->signals)};
+	*out = (struct learner_totals){.through = l->through, .n_learnt = l->n_learnt, .n_fallbacks = l->n_fallbacks, .bytes = signals_bytes(l->signals)};
 	for (int i = 0; i < CATALOG_MODELS; i++)
 		if (l->learning[i])
-			out->bytes += 2 * l->learning[i]->n_params * sizeof(float) +
+			out->bytes += 5 * l->learning[i]->n_params * sizeof(float) +
 			              (l->learning[i]->crosses ? CROSSES * sizeof(struct model_cross) : 0);
+}
+
+/* Examples of a reader (0: of none) and the one of that sequence. The ring closes up as if it had never held them, which is
+ * how a restart fills it. */
+static void drop_from_ring(struct learner *l, uint64_t user, uint64_t sequence)
+{
+	size_t oldest = l->n_ring ? (l->ring_at + l->n_ring - l->n_kept) % l->n_ring : 0, n_left = 0;
+	for (size_t i = 0; i < l->n_kept; i++) {
+		struct kept *from = &l->ring[(oldest + i) % l->n_ring], *to = &l->ring[(oldest + n_left) % l->n_ring];
+		if (from->example && (from->example->user == user || from->sequence == sequence)) {
+			arena_free(&from->arena);
+			from->example = NULL;
+			continue;
+		}
+		struct kept moved = *from;
+		*from = *to;
+		*to = moved;
+		n_left++;
+	}
+	if (l->n_ring)
+		l->ring_at = (oldest + n_left) % l->n_ring;
+	l->n_kept = n_left;
+}
+
+void learner_drop(struct learner *l, uint64_t sequence)
+{
+	if (sequence)
+		drop_from_ring(l, 0, sequence);
 }
 
 void learner_forget(struct learner *l, uint64_t user)
 {
 	signals_remove(l->signals, signal_key(SIGNAL_TASTE, user, 0));
+	drop_from_ring(l, user, 0);
+	l->dirty = true;
 }

@@ -21,6 +21,9 @@ struct learning {
 	size_t n_params;
 	uint64_t n_learnt;
 	float *params, *squares; /* [n_params] */
+	float *good;             /* [2 * n_params] params and squares as of the last checkpoint, when all was well */
+	double loss;             /* recent mean of a slate's loss over that of a uniform guess */
+	uint64_t n_losses;
 	struct model_cross *crosses; /* [CROSSES]; NULL: the model has none on */
 	uint8_t cross_pages[N_CROSS_PAGES]; /* as the store has them: */
 	bool changed;
@@ -36,9 +39,10 @@ struct kept {
 
 struct learner {
 	struct epoch *epoch;
+	_Atomic uint64_t changes; /* odd from the first fold to the publishing of what it taught */
 	struct signals *signals;
-	uint64_t through, n_learnt;
-	uint64_t saved_through, saving_through; /* of checkpoints */
+	uint64_t through, n_learnt, n_fallbacks;
+	bool dirty, saving; /* something changed since the last checkpoint; one is under way */
 	struct learning *_Atomic learning[CATALOG_MODELS]; /* NULL: does not learn */
 	struct kept *ring; /* [n_ring], the next to be replaced at ring_at */
 	size_t n_ring, ring_at, n_kept;
@@ -47,6 +51,15 @@ struct learner {
 	uint32_t cross_at[EXAMPLE_SLOTS_MAX][CROSS_SLOTS_MAX];
 	uint8_t n_cross_at[EXAMPLE_SLOTS_MAX];
 };
+
+/* What counts as wrong: see learner_publish. */
+enum { LOSS_SLATES = 200 };
+#define LOSS_WORST 1.5
+#define PARAM_LARGEST 1000.0f
+
+bool learner_is_well(const struct learning *m);
+/* The state to fall back to is this one. */
+void learner_mark_good(struct learning *m);
 
 /* Keeps an example in the ring. Returns 0 or -ENOMEM. */
 int learner_keep(struct learner *l, const struct example *e, uint64_t sequence) __attribute__((warn_unused_result));

@@ -52,6 +52,18 @@ static int save_signals(struct learner *l, struct store_txn *txn)
 	return 0;
 }
 
+/* A page of nothing but zeros is not kept. */
+static int put_crosses(struct store_txn *txn, struct span key, const float numbers[CROSS_PAGE * 3])
+{
+	bool any = false;
+	for (size_t i = 0; i < CROSS_PAGE * 3; i++)
+		any = any || numbers[i] != 0;
+	if (any)
+		return store_put(txn, TABLE_LEARNT, key, (struct span){(const char *)numbers, CROSS_PAGE * 3 * sizeof(*numbers)});
+	int r = store_delete(txn, TABLE_LEARNT, key);
+	return r < 0 ? r : 0;
+}
+
 static int save_crosses(struct learning *m, struct store_txn *txn)
 {
 	float numbers[CROSS_PAGE * 3];
@@ -66,8 +78,7 @@ static int save_crosses(struct learning *m, struct store_txn *txn)
 			numbers[3 * i + 2] = c->n;
 		}
 		m->cross_pages[page] = PAGE_TAKEN;
-		int r = store_put(txn, TABLE_LEARNT, key_of(key, "cross", m->name, (int64_t)page),
-		                  (struct span){(const char *)numbers, sizeof(numbers)});
+		int r = put_crosses(txn, key_of(key, "cross", m->name, (int64_t)page), numbers);
 		if (r < 0)
 			return r;
 	}
@@ -89,10 +100,16 @@ static int save_model(struct learning *m, struct store_txn *txn)
 	return r;
 }
 
+bool learner_changed(const struct learner *l)
+{
+	return l->dirty;
+}
+
 int learner_save(struct learner *l, struct store_txn *txn)
 {
-	if (l->through == l->saved_through)
+	if (!l->dirty)
 		return 0;
+	l->saving = true;
 	int r = save_head(l, txn);
 	if (r == 0)
 		r = save_signals(l, txn);
@@ -103,20 +120,22 @@ int learner_save(struct learner *l, struct store_txn *txn)
 		if (m && r == 0)
 			r = save_crosses(m, txn);
 	}
-	l->saving_through = l->through;
 	return r;
 }
 
 void learner_saved(struct learner *l, bool committed)
 {
 	signals_taken_kept(l->signals, committed);
+	for (int i = 0; committed && l->saving && i < CATALOG_MODELS; i++)
+		if (l->learning[i] && learner_is_well(l->learning[i]))
+			learner_mark_good(l->learning[i]);
 	for (int i = 0; i < CATALOG_MODELS; i++)
 		for (size_t page = 0; l->learning[i] && page < N_CROSS_PAGES; page++)
 			if (l->learning[i]->cross_pages[page] == PAGE_TAKEN)
 				l->learning[i]->cross_pages[page] = committed ? PAGE_CLEAN : PAGE_CHANGED;
-	if (committed && l->saving_through)
-		l->saved_through = l->saving_through;
-	l->saving_through = 0;
+	if (committed && l->saving)
+		l->dirty = false;
+	l->saving = false;
 }
 
 /* ---- loading ---- */
@@ -159,6 +178,7 @@ static int load_crosses(struct learning *m, struct store_txn *txn)
 {
 	uint8_t key[KEY_MAX];
 	struct span value;
+	memset(m->cross_pages, PAGE_CLEAN, sizeof(m->cross_pages));
 	for (size_t page = 0; m->crosses && page < N_CROSS_PAGES; page++) {
 		float numbers[CROSS_PAGE * 3];
 		int r = store_get(txn, TABLE_LEARNT, key_of(key, "cross", m->name, (int64_t)page), &value);
@@ -201,13 +221,17 @@ static int load_ring(struct learner *l, struct store_txn *txn)
 	struct store_cursor *c;
 	struct span key, value;
 	uint64_t n = 0, skip = 0;
+	uint8_t behind[8];
 	if (l->n_ring == 0)
 		return 0;
 	int r = store_count(txn, TABLE_EXAMPLES, &n);
 	if (r == 0)
 		r = store_cursor_new(txn, TABLE_EXAMPLES, &c);
-	if (r < 0)
+	if (r != 0)
 		return r;
+	/* Those behind are learnt by the replay of the log's tail. */
+	for (r = store_seek(c, key_u64(behind, l->through + 1), &key, &value); r == 0; r = store_next(c, &key, &value))
+		n--;
 	skip = n > l->n_ring ? n - l->n_ring : 0;
 	for (r = store_first(c, &key, &value); r == 0 && key_to_u64(key) <= l->through; r = store_next(c, &key, &value)) {
 		struct arena arena = {0};
@@ -231,6 +255,8 @@ int learner_load(struct learner *l, struct store_txn *txn)
 {
 	uint8_t key[KEY_MAX];
 	struct span value;
+	bool begun_anew = false;
+	l->dirty = false;
 	int r = store_get(txn, TABLE_LEARNT, key_of(key, "head", NULL, -1), &value);
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -238,16 +264,19 @@ int learner_load(struct learner *l, struct store_txn *txn)
 		return -EINVAL;
 	memcpy(&l->through, value.data + 1, 8);
 	memcpy(&l->n_learnt, value.data + 9, 8);
-	l->saved_through = l->through;
 	r = load_signals(l, txn);
 	for (int i = 0; i < CATALOG_MODELS && r >= 0; i++) {
 		struct learning *m = l->learning[i];
 		r = m ? load_model(m, txn) : 1;
 		if (r == 0)
 			r = load_crosses(m, txn);
-		if (m)
+		if (m) {
 			m->changed = true;
+			learner_mark_good(m);
+		}
+		begun_anew = begun_anew || (m && r == 1);
 	}
+	l->dirty = begun_anew;
 	if (r >= 0)
 		r = load_ring(l, txn);
 	return r < 0 ? r : learner_publish(l);

@@ -126,9 +126,15 @@ static int close_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	while (r == 0 && c->n_popped < CLOSE_MAX && pending_due(e->pending, c->now_ms)) {
 		struct pending_slate *s = c->slates[c->n_popped++] = pending_pop(e->pending);
 		size_t n = s->example->user ? pending_counted(s->example, which) : 0;
-		if (n == 0)
+		if (!s->watched)
+			monitor_add(e->monitor, s->example, which, n);
+		s->watched = true; /* should the commit fail, it comes here again */
+		float weight = n > 0 ? pending_weight(e->pending, s->example->user, c->now_ms) : 0;
+		if (weight == 0)
 			continue;
 		struct example *part = counted_part(&c->arena, s->example, which, n);
+		if (part)
+			part->weight = weight;
 		r = part ? store_example(e, txn, c, part) : -ENOMEM;
 	}
 	return r;
@@ -140,7 +146,7 @@ static int count_expected(struct engine *e, const struct example *example, uint6
 	unsigned n_clicked = 0;
 	assert(example->n > 0);
 	for (size_t i = 0; i < example->n; i++)
-		n_clicked += (example->slots[i].events & ~(1u << EVENT_IMPRESSION | 1u << EVENT_DISLIKE | 1u << EVENT_HIDE)) != 0;
+		n_clicked += (example->slots[i].events & EXAMPLE_CHOSEN) != 0;
 	int delta = (int)(n_clicked * CATALOG_EXPECTED_ONE / example->n), r = 0;
 	for (size_t i = 0; i < example->n && r == 0; i++)
 		if (!through || sequence > map_get(through, example->slots[i].article))
@@ -152,6 +158,52 @@ int learning_fold(struct engine *e, const struct example *example, uint64_t sequ
 {
 	int r = learner_fold(e->learner, example, sequence);
 	return r == 0 ? count_expected(e, example, sequence, through) : r;
+}
+
+static bool holds(const struct example *example, const struct log_record *r)
+{
+	for (size_t i = 0; i < example->n; i++)
+		if (example->slots[i].article == r->article)
+			return example->slots[i].events >> r->type & 1;
+	return false;
+}
+
+/* Deletes the example under a LOG_LEARN record when it holds the event. Returns 0, 1 when it does not, negative errno. */
+static int drop_example(struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t at)
+{
+	uint8_t key[8];
+	struct span value;
+	struct example *example;
+	int error = store_get(txn, TABLE_EXAMPLES, key_u64(key, at), &value);
+	if (error != 0)
+		return error;
+	error = example_decode(&e->batch_arena, value, &example);
+	if (error != 0)
+		return error < 0 ? error : -EINVAL;
+	return holds(example, r) ? store_delete(txn, TABLE_EXAMPLES, key_u64(key, at)) : 1;
+}
+
+int learning_drop(struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t sequence,
+                  uint64_t chain_head, uint64_t *dropped)
+{
+	*dropped = 0;
+	for (uint64_t at = r->feed ? chain_head : 0; at > sequence;) {
+		struct log_record record;
+		struct span value;
+		uint8_t key[8];
+		int error = store_get(txn, TABLE_EVENTS, key_u64(key, at), &value);
+		if (error != 0)
+			return error < 0 ? error : 0;
+		if (log_record_decode(&e->batch_arena, value, &record))
+			return -EINVAL;
+		error = record.kind == LOG_LEARN && record.feed == r->feed ? drop_example(e, txn, r, at) : 1;
+		if (error <= 0) {
+			*dropped = error == 0 ? at : 0;
+			return error;
+		}
+		at = record.previous;
+	}
+	return 0;
 }
 
 static void close_publish(struct write_op *op, void *ctx)

@@ -323,7 +323,7 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 	if (r == 0 && feed_id) {
 		uint64_t feed = feed_number_next(w, request->now_ms);
 		feed_id_format(feed, feed_id);
-		r = query_wait(w, arena, &query, items, n_found, 0, feed, 0);
+		r = query_wait(w, arena, &query, items, found, n_found, 0, feed, 0);
 	}
 	return r;
 }
@@ -415,15 +415,15 @@ int engine_explain(struct engine_worker *w, struct arena *arena, const struct fe
 		r = rank_score(w->scratch, w->engine->catalog, &query.rank, &item, 1, &why);
 	if (r != 0)
 		return r;
-	if (why == RANK_ELIGIBLE)
+	if (why == RANK_ELIGIBLE || query_has_stage_two(&query)) /* stage two measures a story against others */
 		r = rank_pool(w->scratch, w->engine->catalog, &query.rank, LIMIT_FEED_DEPTH, w->pool, &n_pool, NULL);
-	else {
+	if (r == 0 && why != RANK_ELIGIBLE) {
 		query.rank.include_read = true; /* what it would score */
 		r = rank_score(w->scratch, w->engine->catalog, &query.rank, &item, 1, NULL);
 	}
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n_pool && out->rank == 0; i++)
+	for (size_t i = 0; i < n_pool && why == RANK_ELIGIBLE && out->rank == 0; i++)
 		if (w->pool[i].story == item.story)
 			out->rank = (unsigned)i + 1;
 	if (query_has_stage_two(&query))

@@ -11,6 +11,8 @@ struct pending {
 	struct pending_slate *first, **last; /* in order of arrival, which is that of being due but for models' delays */
 	size_t max_bytes, bytes, n;
 	uint64_t n_dropped;
+	int64_t day;        /* since 1970 */
+	struct map *taught; /* reader -> slates learnt of that day */
 };
 
 struct pending_slate *pending_slate_new(const struct example *e, const uint16_t *which, const uint8_t *positions, size_t n,
@@ -20,8 +22,15 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 	if (!s)
 		return NULL;
 	n = n < EXAMPLE_SLOTS_MAX ? n : EXAMPLE_SLOTS_MAX;
+	size_t n_bytes = example_bytes(n, e->n_columns) + (n + 1) * N_EVENT_TYPES + 16;
+	s->bytes = sizeof(*s) + n_bytes;
+	if (arena_reserve(&s->arena, n_bytes) < 0) {
+		pending_slate_free(s);
+		return NULL;
+	}
 	s->example = example_new(&s->arena, n, e->n_columns);
-	if (!s->example) {
+	s->times = arena_calloc(&s->arena, n + 1, N_EVENT_TYPES);
+	if (!s->example || !s->times) {
 		pending_slate_free(s);
 		return NULL;
 	}
@@ -43,7 +52,6 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 		memcpy(copy->columns + i * e->n_columns, e->columns + which[i] * e->n_columns, e->n_columns * sizeof(float));
 	}
 	s->due_ms = due_ms;
-	s->bytes = sizeof(*s) + sizeof(*copy) + n * (sizeof(*copy->slots) + e->n_columns * sizeof(float));
 	return s;
 }
 
@@ -62,7 +70,8 @@ int pending_new(struct pending **out, size_t max_bytes)
 		return -ENOMEM;
 	p->max_bytes = max_bytes;
 	p->last = &p->first;
-	if (map_new(&p->by_feed, NULL) < 0) {
+	if (map_new(&p->by_feed, NULL) < 0 || map_new(&p->taught, NULL) < 0) {
+		map_free(p->by_feed);
 		free(p);
 		return -ENOMEM;
 	}
@@ -77,6 +86,7 @@ void pending_free(struct pending *p)
 	while (p->first)
 		pending_slate_free(pending_pop(p));
 	map_free(p->by_feed);
+	map_free(p->taught);
 	free(p);
 }
 
@@ -111,7 +121,7 @@ void pending_add_take(struct pending *p, struct pending_slate *s)
 	}
 	s->next = NULL;
 	s->next_of_feed = map_get_ptr(p->by_feed, s->example->feed);
-	if (map_put_ptr(p->by_feed, s->example->feed, s) < 0) {
+	if (s->bytes > p->max_bytes || map_put_ptr(p->by_feed, s->example->feed, s) < 0) {
 		pending_slate_free(s);
 		p->n_dropped++;
 		return;
@@ -132,7 +142,12 @@ void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint32_t arti
 			if (e->slots[i].article != article)
 				continue;
 			e->user = user;
-			e->slots[i].events = (uint16_t)(undo ? e->slots[i].events & ~(1u << type) : e->slots[i].events | 1u << type);
+			uint8_t *times = &s->times[i * N_EVENT_TYPES + type];
+			if (!undo && *times < UINT8_MAX)
+				++*times;
+			else if (undo && *times > 0)
+				--*times;
+			e->slots[i].events = (uint16_t)(*times ? e->slots[i].events | 1u << type : e->slots[i].events & ~(1u << type));
 			return;
 		}
 	}
@@ -143,14 +158,32 @@ const struct pending_slate *pending_due(const struct pending *p, int64_t now_ms)
 	return p->first && p->first->due_ms <= now_ms ? p->first : NULL;
 }
 
+float pending_weight(struct pending *p, uint64_t user, int64_t now_ms)
+{
+	enum { READERS_MAX = 1 << 20 };
+	int64_t day = now_ms / 86400000;
+	if (day != p->day || map_count(p->taught) > READERS_MAX) {
+		struct map *fresh;
+		if (map_new(&fresh, NULL) < 0)
+			return 1; /* rather than teach nothing */
+		map_free(p->taught);
+		p->taught = fresh;
+		p->day = day;
+	}
+	uint64_t n = map_get(p->taught, user) + 1;
+	if (n > PENDING_READER_DAY || map_put(p->taught, user, n) < 0)
+		return 0;
+	return n <= PENDING_WHOLE ? 1 : (float)PENDING_WHOLE / (float)n;
+}
+
 size_t pending_counted(const struct example *e, uint16_t *which)
 {
-	const unsigned impression = 1u << EVENT_IMPRESSION, acted = ~(impression | 1u << EVENT_DISLIKE | 1u << EVENT_HIDE);
+	const unsigned impression = 1u << EVENT_IMPRESSION;
 	bool any_shown = false;
 	size_t below_last = 0, n = 0;
 	for (size_t i = 0; i < e->n; i++) {
 		any_shown = any_shown || (e->slots[i].events & impression);
-		if (e->slots[i].events & acted)
+		if (e->slots[i].events & EXAMPLE_CHOSEN)
 			below_last = i + 1;
 	}
 	if (below_last == 0)

@@ -4,6 +4,8 @@
 #ifndef MYNEWS_ENGINE_PENDING_H
 #define MYNEWS_ENGINE_PENDING_H
 
+#include <stdbool.h>
+
 #include "engine/learn/example.h"
 
 struct pending;
@@ -13,8 +15,10 @@ struct pending_slate {
 	struct pending_slate *next, *next_of_feed;
 	struct arena arena;
 	struct example *example;
+	uint8_t *times; /* [n][N_EVENT_TYPES] how often each slot's events came, less those taken back */
 	int64_t due_ms;
 	size_t bytes;
+	bool watched;
 };
 
 /* Copies the slots `which` [n] of an example (at most EXAMPLE_SLOTS_MAX are taken); positions[n] from 1, 0 unknown. Any
@@ -30,6 +34,10 @@ void pending_free(struct pending *p);
 /* Takes a slate over. */
 void pending_add_take(struct pending *p, struct pending_slate *s);
 /* An event (or, undo, its taking back) of a feed's reader on an article. A slate of nobody's becomes the reader's. */
+/* What another slate of a reader's weighs as a lesson on this day, and counts it: the first PENDING_WHOLE weigh 1, the k-th
+ * PENDING_WHOLE / k, those behind PENDING_READER_DAY nothing. So no reader teaches everyone alone. */
+enum { PENDING_WHOLE = 2, PENDING_READER_DAY = 24 };
+float pending_weight(struct pending *p, uint64_t user, int64_t now_ms);
 void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint32_t article, enum event_type type, bool undo);
 /* The first slate due by then, NULL none; it stays. pending_pop takes the first out for the caller to free. */
 const struct pending_slate *pending_due(const struct pending *p, int64_t now_ms);

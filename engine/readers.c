@@ -411,6 +411,7 @@ int readers_refold(struct readers *r, struct store_txn *txn, struct hot *hot)
 	uint8_t key[8];
 	struct span value;
 	struct log_record record;
+	reader->lead.known = false;
 	int error = reader_load_base(txn, reader->user, &reader->profile, &reader->history);
 	for (uint64_t at = reader->chain_head; error == 0 && at;) {
 		error = store_get(txn, TABLE_EVENTS, key_u64(key, at), &value);
@@ -453,6 +454,7 @@ void readers_commit(struct readers *r)
 	while (hot) {
 		struct hot *next = hot->next_pending;
 		struct reader *old = atomic_load_explicit(&hot->reader, memory_order_relaxed);
+		hot->history_changed |= !old || memcmp(&old->history, &hot->pending->history, sizeof(old->history)) != 0;
 		atomic_store_explicit(&hot->reader, hot->pending, memory_order_release);
 		if (old)
 			epoch_retire(r->epoch, old, free);
@@ -514,8 +516,9 @@ int reader_store_base(struct store_txn *txn, uint64_t user, const struct profile
 	return error;
 }
 
-static int flush(struct readers *r, struct store_txn *txn, const struct reader *reader)
+static int flush(struct readers *r, struct store_txn *txn, const struct hot *hot)
 {
+	const struct reader *reader = atomic_load_explicit(&hot->reader, memory_order_relaxed);
 	uint8_t key[8], bytes[PROFILE_ENCODED_MAX];
 	struct profile_head head = {reader->chain_head, reader->through};
 	buf_clear(&r->buf);
@@ -524,9 +527,9 @@ static int flush(struct readers *r, struct store_txn *txn, const struct reader *
 	if (r->buf.failed)
 		return -ENOMEM;
 	int error = store_put(txn, TABLE_PROFILES, key_u64(key, reader->user), buf_span(&r->buf));
-	if (error == 0)
+	if (error == 0 && hot->history_changed)
 		error = put_part(r, txn, TABLE_HISTORIES, reader->user, PART_READS, NULL, &reader->history);
-	if (error == 0)
+	if (error == 0 && hot->history_changed)
 		error = put_part(r, txn, TABLE_HISTORIES, reader->user, PART_SHOWN, NULL, &reader->history);
 	return error;
 }
@@ -552,7 +555,7 @@ int readers_checkpoint(struct readers *r, struct store_txn *txn, size_t n, size_
 	for (struct hot *hot = r->oldest; hot && r->n_flushed < n && error == 0; hot = hot->newer) {
 		if (!hot->dirty || hot->dirty_round == r->round)
 			continue;
-		error = flush(r, txn, atomic_load_explicit(&hot->reader, memory_order_relaxed));
+		error = flush(r, txn, hot);
 		r->flushed[r->n_flushed++] = hot;
 	}
 	*n_left = r->n_old - r->n_flushed;
@@ -563,6 +566,7 @@ void readers_clean(struct readers *r, bool committed)
 {
 	for (size_t i = 0; committed && i < r->n_flushed; i++) {
 		r->flushed[i]->dirty = false;
+		r->flushed[i]->history_changed = false;
 		r->n_dirty--;
 		r->n_old--;
 	}

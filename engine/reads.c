@@ -50,42 +50,6 @@ int engine_article_get(struct engine_worker *w, struct arena *arena, struct span
 	return r != 0 ? r : view_of(w, arena, key_to_u32(value), out);
 }
 
-int engine_articles_each(struct engine_worker *w, int (*fn)(void *ctx, const struct article_view *view), void *ctx)
-{
-	enum { RENEW_EVERY = 10000 };
-	struct store_cursor *c = NULL;
-	struct span key, value;
-	struct arena arena = {0};
-	uint8_t at[4];
-	uint32_t next = 1;
-	int r = 0;
-	while (r == 0) {
-		r = store_read_renew(w->txn); /* a long snapshot would keep the store from reusing pages */
-		if (r == 0)
-			r = store_cursor_new(w->txn, TABLE_ARTICLES, &c);
-		if (r < 0)
-			break;
-		r = store_seek(c, key_u32(at, next), &key, &value);
-		for (int i = 0; r == 0 && i < RENEW_EVERY; i++) {
-			struct article_view view;
-			arena_reset(&arena);
-			next = key_to_u32(key) + 1;
-			r = view_of(w, &arena, next - 1, &view);
-			if (r == 0)
-				r = fn(ctx, &view);
-			if (r != 0) {
-				store_cursor_free(c);
-				arena_free(&arena);
-				return r;
-			}
-			r = store_next(c, &key, &value);
-		}
-		store_cursor_free(c);
-	}
-	arena_free(&arena);
-	return r < 0 ? r : 0;
-}
-
 /* ---- everything kept about a reader ---- */
 
 static const char *const type_names[N_EVENT_TYPES] = {"impression", "click", "read", "finish", "like",

@@ -125,9 +125,14 @@ static int append(struct engine *e, struct store_txn *txn, struct hot *hot, stru
 	log_record_encode(&e->record, r);
 	if (e->record.failed)
 		return -ENOMEM;
-	int error = store_append(txn, TABLE_EVENTS, key_u64(key, *sequence), buf_span(&e->record));
+	int error = 0;
+	if (r->kind == LOG_SLATE && !reader->lead.known) /* its feeds are asked for, and need it */
+		error = lead_look_up(&reader->lead, txn, &e->batch_arena, reader->chain_head, r->received_ms);
+	if (error == 0)
+		error = store_append(txn, TABLE_EVENTS, key_u64(key, *sequence), buf_span(&e->record));
 	if (error < 0)
 		return error;
+	lead_append(&reader->lead, r);
 	reader->chain_head = *sequence;
 	reader->through = *sequence;
 	return 0;
@@ -195,7 +200,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	error = is_counted_type(r.type) ? counted_add(txn, &r, &r.repeat) : 0;
 	if (error == 0)
 		error = append(e, txn, hot, &r, &sequence);
-	if (error < 0)
+	if (error != 0)
 		return error;
 	if (event->id.len) {
 		uint8_t key[20], value[8];
@@ -269,6 +274,7 @@ struct undo_op {
 	int64_t now_ms;
 	enum undo_outcome *outcome;
 	struct count_change count, instead;
+	uint64_t dropped; /* sequence of the example that held it */
 	struct slate_note note;
 };
 
@@ -284,6 +290,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	*u->outcome = UNDO_NOT_FOUND;
 	u->count.article = u->instead.article = 0;
 	u->note.feed = 0;
+	u->dropped = 0;
 	int error = find_event(txn, hash128(u->id), day_of(u->now_ms), ENGINE_UNDO_DAYS + 1, &sequence);
 	if (error < 0)
 		return error;
@@ -315,6 +322,8 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	if (error == 0 && counted)
 		error = counted_undo(e, txn, &r, sequence, hot->pending->chain_head, &undone.instead, &instead_ms);
 	if (error == 0)
+		error = learning_drop(e, txn, &r, sequence, hot->pending->chain_head, &u->dropped);
+	if (error == 0)
 		error = append(e, txn, hot, &undone, &undo_sequence);
 	if (error == 0)
 		error = readers_refold(e->readers, txn, hot);
@@ -324,8 +333,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 		u->count = (struct count_change){r.article, r.at_ms, counter_of(r.type), -1};
 	if (undone.instead)
 		u->instead = (struct count_change){r.article, instead_ms, counter_of(r.type), 1};
-	else
-		u->note = (struct slate_note){r.feed, r.user, r.article, r.type};
+	u->note = (struct slate_note){r.feed, r.user, r.article, r.type}; /* slates count how often an event came */
 	*u->outcome = UNDO_DONE;
 	return 0;
 }
@@ -335,6 +343,7 @@ static void undo_publish(struct write_op *op, void *ctx)
 	count(engine_of(ctx), &((struct undo_op *)op)->count);
 	count(engine_of(ctx), &((struct undo_op *)op)->instead);
 	note(engine_of(ctx), &((struct undo_op *)op)->note, true);
+	learner_drop(engine_of(ctx)->learner, ((struct undo_op *)op)->dropped);
 }
 
 int engine_undo(struct engine_worker *w, struct arena *arena, struct span event_id, int64_t now_ms,

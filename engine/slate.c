@@ -11,8 +11,6 @@
 #include "engine/feed_internal.h"
 
 enum { CURSOR_VERSION = 1, CURSOR_BYTES = 1 + 8 + 2 + 8 + 8, CURSOR_MAC_BYTES = 16 };
-/* How far back what was seen in the feeds before counts for caps. */
-enum { LEAD_MS = 30 * 60 * 1000, LEAD_RECORDS = 128 };
 
 int slate_key(struct span feed_id, uint64_t *feed)
 {
@@ -219,28 +217,18 @@ int slate_read_before(struct page *p, uint64_t feed, uint16_t page)
 int slate_find_lead(struct page *p)
 {
 	const struct model *m = p->query.rank.model;
-	uint32_t articles[LIMIT_SLATE_LEAD];
-	size_t most = 0, n = 0;
+	struct lead_entry entries[LIMIT_SLATE_LEAD];
+	uint32_t articles[LIMIT_SLATE_LEAD]; /* oldest first */
+	size_t most = 0, n;
 	for (size_t i = 0; i < m->n_caps; i++)
 		most = (size_t)m->caps[i].window - 1 > most ? (size_t)m->caps[i].window - 1 : most;
 	if (most == 0 || !p->query.reader || p->query.rank.order != RANK_RANKED)
 		return 0;
-	uint64_t sequence = p->query.reader->chain_head;
-	for (int i = 0; i < LEAD_RECORDS && n < most && sequence; i++) {
-		struct log_record record;
-		struct span value;
-		uint8_t key[8];
-		int r = store_get(p->w->txn, TABLE_EVENTS, key_u64(key, sequence), &value);
-		if (r != 0)
-			return r < 0 ? r : 0; /* 1: no longer kept */
-		if (log_record_decode(p->arena, value, &record))
-			return -EINVAL;
-		if (record.received_ms + LEAD_MS < p->query.rank.now_ms)
-			break;
-		if (record.kind == LOG_EVENT && record.type == EVENT_IMPRESSION && !record.undone)
-			articles[LIMIT_SLATE_LEAD - ++n] = record.article;
-		sequence = record.previous;
-	}
-	take_lead(p, articles + LIMIT_SLATE_LEAD - n, n);
+	int r = lead_find(p->query.reader, p->w->txn, p->arena, p->query.rank.now_ms, most, entries, &n);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		articles[i] = entries[n - 1 - i].article;
+	take_lead(p, articles, n);
 	return 0;
 }

@@ -44,13 +44,17 @@ static ptrdiff_t slot_of(const struct query *query, uint32_t article)
 	return -1;
 }
 
-/* How telling a group is: what the reader did or chose, then what is true of the story, then what goes without saying. */
-static int telling(const char *group)
+/* How telling a row is: what the reader did or chose, then what is true of the story, then what goes without saying. What
+ * a story has less of than others is told where there is nothing else to tell. */
+static int telling(const struct rank_row *row)
 {
+	const char *group = row->group;
 	static const char *const first[] = {"topic_short", "topic_long", "section", "source", "place", "follow", "home", "topics",
 	                                    "similarity", "co_read"},
 	                  *const last[] = {"base", "crosses", "stage_one", "language", "explore", "head_to_head", "seen",
-	                                   "reader", "age"};
+	                                   "reader", "age", "shows"};
+	if (row->stands < 0 && strcmp(group, "age") != 0 && strcmp(group, "premium") != 0)
+		return 0;
 	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
 		if (strcmp(group, first[i]) == 0)
 			return 3;
@@ -60,18 +64,25 @@ static int telling(const char *group)
 	return 2;
 }
 
+/* A joined group stands where the largest of its rows that raise the story does; rows come largest first. */
 static size_t join_groups(struct rank_row *rows, size_t n)
 {
 	size_t n_groups = 0;
+	bool raised[RANK_ROWS_MAX] = {false};
 	for (size_t i = 0; i < n; i++) {
 		size_t g = 0;
 		while (g < n_groups && (strcmp(rows[g].group, rows[i].group) != 0 || rows[g].topic != rows[i].topic))
 			g++;
+		struct rank_row row = rows[i];
 		if (g == n_groups) {
-			rows[n_groups] = rows[i];
-			rows[n_groups++].code = rows[i].group;
+			rows[n_groups] = row;
+			rows[n_groups++].code = row.group;
 		} else {
-			rows[g].contribution += rows[i].contribution;
+			rows[g].contribution += row.contribution;
+		}
+		if (row.contribution > 0 && !raised[g]) {
+			rows[g].stands = row.stands;
+			raised[g] = true;
 		}
 	}
 	return n_groups;
@@ -86,11 +97,11 @@ static size_t choose_groups(struct rank_row *rows, size_t n)
 	double largest = 0;
 	for (size_t g = 0; g < n_groups; g++)
 		largest = rows[g].contribution > largest ? rows[g].contribution : largest;
-	for (int class = 3; class > 0; class--)
+	for (int class = 3; class > 0 || (class == 0 && n_chosen == 0); class--)
 		while (n_chosen < MOST) {
 			size_t best = n_groups;
 			for (size_t g = n_chosen; g < n_groups; g++)
-				if (telling(rows[g].group) == class && strcmp(rows[g].group, "base") != 0 &&
+				if (telling(&rows[g]) == class && strcmp(rows[g].group, "base") != 0 &&
 				    rows[g].contribution * 20 >= largest && rows[g].contribution > 0 &&
 				    (best == n_groups || rows[g].contribution > rows[best].contribution))
 					best = g;
@@ -120,7 +131,7 @@ int query_explain(struct engine_worker *w, struct arena *arena, const struct que
 	if (!reasons)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_told; i++)
-		reasons[i] = (struct feed_reason){.code = rows[i].code, .group = rows[i].group,
+		reasons[i] = (struct feed_reason){.code = rows[i].code, .group = rows[i].group, .stands = rows[i].stands,
 		                                  .topic = topics_name(w->engine->topics, rows[i].topic),
 		                                  .label = topics_label(w->engine->topics, rows[i].topic),
 		                                  .contribution = rows[i].contribution};
@@ -130,7 +141,7 @@ int query_explain(struct engine_worker *w, struct arena *arena, const struct que
 }
 
 int query_wait(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
-               size_t n, unsigned first_position, uint64_t feed, uint16_t page)
+               const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page)
 {
 	enum { POSITION_MAX = 255 };
 	uint16_t *which = arena_calloc(arena, n, sizeof(*which));
@@ -144,6 +155,7 @@ int query_wait(struct engine_worker *w, struct arena *arena, const struct query 
 		if (slot < 0)
 			continue;
 		which[n_slots] = (uint16_t)slot;
+		query->example->slots[slot].score = scores ? scores[i] : (double)items[i].score / RANK_ONE;
 		positions[n_slots++] = (uint8_t)(position < POSITION_MAX ? position : POSITION_MAX);
 	}
 	if (n_slots == 0)

@@ -3,14 +3,19 @@
  * A name stands once in memory, in blocks that are never freed while the process runs, so a span of it may be handed
  * anywhere. A topic's record is its name and, when somebody wrote it otherwise ("Vladimir Putin"), a NUL and the label
  * to show. Names are found by a 64-bit hash; numbers index two-level tables of pointers that only grow, so readers
- * need no lock. A number's namespace is in its top bits. */
+ * need no lock. A number's namespace is in its top bits.
+ *
+ * A new topic gets the number after the highest that was ever given. Topics that no record names are dropped only where a
+ * store is copied as a whole (dirs.c); the copy then keeps, in meta, the highest numbers given, so that a dropped topic's
+ * number does not come back: what was learnt stands under hashes of numbers, and nobody can tell of which. Only when a
+ * namespace has given all its numbers do the lowest free ones serve again. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "engine/core.h"
 
-enum { CHUNK = 4096, N_CHUNKS = 4096 }; /* 16 M topics a namespace */
+enum { CHUNK = 4096, N_CHUNKS = TOPICS_MAX / CHUNK };
 
 struct name {
 	uint16_t len, label_len; /* label_len 0: shown as the name is */
@@ -24,7 +29,10 @@ struct name_chunk {
 struct topics {
 	struct map *by_hash; /* hash64 of the name -> number */
 	struct name_chunk *_Atomic chunks[N_TOPIC_NAMESPACES][N_CHUNKS];
-	uint32_t n[N_TOPIC_NAMESPACES], n_committed[N_TOPIC_NAMESPACES]; /* highest number in use */
+	uint32_t n[N_TOPIC_NAMESPACES], n_committed[N_TOPIC_NAMESPACES]; /* highest ever given */
+	uint32_t free_from[N_TOPIC_NAMESPACES]; /* no number below is free */
+	uint32_t *made; /* [n_made] by this batch */
+	size_t n_made, made_capacity;
 	struct arena names;
 	_Atomic uint64_t count, bytes;
 };
@@ -64,6 +72,7 @@ void topics_free(struct topics *t)
 			free(atomic_load(&t->chunks[ns][i]));
 	map_free(t->by_hash);
 	arena_free(&t->names);
+	free(t->made);
 	free(t);
 }
 
@@ -75,7 +84,7 @@ uint32_t topics_find(const struct topics *t, struct span name)
 static const struct name *find_name(const struct topics *t, uint32_t topic)
 {
 	uint32_t ns = topic >> TOPIC_NAMESPACE_SHIFT, n = topic & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
-	if (ns == 0 || ns >= N_TOPIC_NAMESPACES || n >= CHUNK * N_CHUNKS)
+	if (ns == 0 || ns >= N_TOPIC_NAMESPACES || n >= TOPICS_MAX)
 		return NULL;
 	struct name_chunk *chunk = atomic_load_explicit(&t->chunks[ns][n / CHUNK], memory_order_acquire);
 	return chunk ? atomic_load_explicit(&chunk->names[n % CHUNK], memory_order_acquire) : NULL;
@@ -101,7 +110,7 @@ struct span topics_label(const struct topics *t, uint32_t topic)
 static int add(struct topics *t, uint32_t topic, struct span text, struct span label)
 {
 	uint32_t ns = topic >> TOPIC_NAMESPACE_SHIFT, n = topic & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
-	if (n >= CHUNK * N_CHUNKS)
+	if (n >= TOPICS_MAX)
 		return -ENOSPC;
 	struct name_chunk *chunk = atomic_load_explicit(&t->chunks[ns][n / CHUNK], memory_order_relaxed);
 	if (!chunk) {
@@ -155,12 +164,37 @@ static int put(struct topics *t, struct store_txn *txn, uint32_t topic, struct s
 	return r < 0 ? r : add(t, topic, name, label);
 }
 
+int topics_given_read(struct store_txn *txn, uint32_t given[N_TOPIC_NAMESPACES])
+{
+	struct span value;
+	int r = store_get(txn, TABLE_META, SPAN(META_KEY_TOPICS), &value);
+	memset(given, 0, N_TOPIC_NAMESPACES * sizeof(*given));
+	if (r != 0)
+		return r < 0 ? r : 0;
+	struct byte_reader b = bytes_reader(value);
+	bool sound = get_u8(&b) == RECORD_VERSION;
+	for (int ns = 1; ns < N_TOPIC_NAMESPACES; ns++) {
+		given[ns] = get_u32(&b);
+		sound = sound && given[ns] < TOPICS_MAX;
+	}
+	return sound && bytes_done(&b) ? 0 : -EINVAL;
+}
+
+int topics_given_write(struct store_txn *txn, const uint32_t given[N_TOPIC_NAMESPACES])
+{
+	uint8_t bytes[1 + (N_TOPIC_NAMESPACES - 1) * 4] = {RECORD_VERSION};
+	memcpy(bytes + 1, given + 1, sizeof(bytes) - 1);
+	return store_put(txn, TABLE_META, SPAN(META_KEY_TOPICS), (struct span){(const char *)bytes, sizeof(bytes)});
+}
+
 int topics_load(struct topics *t, struct store_txn *txn)
 {
 	struct store_cursor *c;
 	struct span key, value;
-	int r = store_cursor_new(txn, TABLE_TOPICS, &c);
-	if (r < 0)
+	int r = topics_given_read(txn, t->n);
+	if (r == 0)
+		r = store_cursor_new(txn, TABLE_TOPICS, &c);
+	if (r != 0)
 		return r;
 	for (r = store_first(c, &key, &value); r == 0; r = store_next(c, &key, &value)) {
 		uint32_t topic = key_to_u32(key), ns = topic >> TOPIC_NAMESPACE_SHIFT;
@@ -180,24 +214,63 @@ int topics_load(struct topics *t, struct store_txn *txn)
 	return r < 0 ? r : 0;
 }
 
+/* Whether there is room to note one more topic that this batch makes. */
+static int reserve_made(struct topics *t)
+{
+	if (t->n_made < t->made_capacity)
+		return 0;
+	size_t capacity = t->made_capacity ? t->made_capacity * 2 : 64;
+	uint32_t *grown = realloc(t->made, capacity * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	t->made = grown;
+	t->made_capacity = capacity;
+	return 0;
+}
+
+/* A number that no topic has; TOPICS_MAX when all are in use. */
+static uint32_t free_number(struct topics *t, uint32_t ns)
+{
+	if (t->n[ns] + 1 < TOPICS_MAX)
+		return t->n[ns] + 1;
+	uint32_t n = t->free_from[ns] ? t->free_from[ns] : 1;
+	while (n < TOPICS_MAX && find_name(t, ns << TOPIC_NAMESPACE_SHIFT | n))
+		n++;
+	t->free_from[ns] = n;
+	return n;
+}
+
+static int make(struct topics *t, struct store_txn *txn, struct span name, struct span label, uint32_t *out)
+{
+	uint32_t ns = topics_namespace(name);
+	uint8_t key[4];
+	if (ns == 0 || name.len > LIMIT_TOPIC_BYTES)
+		return -EINVAL;
+	uint32_t n = free_number(t, ns), topic = ns << TOPIC_NAMESPACE_SHIFT | n;
+	if (n == TOPICS_MAX)
+		return -ENOSPC;
+	int r = reserve_made(t);
+	if (r == 0)
+		r = store_put(txn, TABLE_TOPIC_IDS, name, key_u32(key, topic));
+	if (r == 0)
+		r = put(t, txn, topic, name, label);
+	if (r < 0)
+		return r;
+	t->made[t->n_made++] = topic;
+	*out = topic;
+	return 0;
+}
+
 int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, struct span label, uint32_t *out)
 {
 	uint32_t topic = topics_find(t, name);
-	enum topic_namespace ns = topics_namespace(name);
-	uint8_t key[4];
 	int r = 0;
 	if (label.len > LIMIT_NAME_BYTES || (label.len && memchr(label.data, '\0', label.len)))
 		label.len = 0;
-	if (topic == 0) {
-		if (ns == 0 || name.len > LIMIT_TOPIC_BYTES)
-			return -EINVAL;
-		topic = (uint32_t)ns << TOPIC_NAMESPACE_SHIFT | (t->n[ns] + 1);
-		r = store_put(txn, TABLE_TOPIC_IDS, name, key_u32(key, topic));
-		if (r == 0)
-			r = put(t, txn, topic, name, label);
-	} else if (label.len && ns != TOPIC_TERM && find_name(t, topic)->label_len == 0) {
+	if (topic == 0)
+		return make(t, txn, name, label, out);
+	if (label.len && topic >> TOPIC_NAMESPACE_SHIFT != TOPIC_TERM && find_name(t, topic)->label_len == 0)
 		r = put(t, txn, topic, topics_name(t, topic), label); /* first known by its name alone */
-	}
 	if (r == 0)
 		*out = topic;
 	return r;
@@ -206,21 +279,21 @@ int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, st
 void topics_commit(struct topics *t)
 {
 	memcpy(t->n_committed, t->n, sizeof(t->n));
+	t->n_made = 0;
 }
 
 void topics_abandon(struct topics *t)
 {
-	for (uint32_t ns = 1; ns < N_TOPIC_NAMESPACES; ns++) {
-		for (uint32_t n = t->n_committed[ns] + 1; n <= t->n[ns]; n++) {
-			struct span name = topics_name(t, ns << TOPIC_NAMESPACE_SHIFT | n);
-			if (!name.data)
-				continue;
-			map_remove(t->by_hash, hash64(name));
-			atomic_store(&atomic_load(&t->chunks[ns][n / CHUNK])->names[n % CHUNK], NULL);
-			atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
-		}
-		t->n[ns] = t->n_committed[ns];
+	while (t->n_made > 0) {
+		uint32_t topic = t->made[--t->n_made], ns = topic >> TOPIC_NAMESPACE_SHIFT,
+		         n = topic & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
+		map_remove(t->by_hash, hash64(topics_name(t, topic)));
+		atomic_store(&atomic_load(&t->chunks[ns][n / CHUNK])->names[n % CHUNK], NULL);
+		atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
+		if (n < t->free_from[ns])
+			t->free_from[ns] = n;
 	}
+	memcpy(t->n, t->n_committed, sizeof(t->n));
 }
 
 uint64_t topics_count(const struct topics *t)

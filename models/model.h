@@ -109,6 +109,7 @@ struct model_slate {
 	size_t n, n_columns;
 	const float *inputs;     /* [n][2 * n_columns]: z of every column, then c of every column; 0 where not looked at */
 	const float *cross_sums; /* [n] of the crosses' weights; NULL: no crosses */
+	float weight;            /* of the slate when it is learnt; scoring looks past it */
 };
 
 /* How many numbers a learning model learns; 0 for the kinds that do not. */

@@ -173,7 +173,7 @@ static double online_learn(const struct model *m, const struct model_slate *s, c
                            const uint8_t *positions, float *params, float *squares, float *residuals)
 {
 	struct layout l = layout_of(m);
-	float rate = (float)m->learn.rate, gradient[MODEL_INPUTS_MAX] = {0};
+	float rate = (float)m->learn.rate, gradient[MODEL_INPUTS_MAX] = {0}, at_place[MODEL_POSITIONS] = {0};
 	float hidden[MODEL_SLATE_MAX * MODEL_HIDDEN_MAX]; /* [n][H] */
 	for (size_t i = 0; i < s->n; i++) {
 		size_t place = position_of(positions[i]);
@@ -181,18 +181,19 @@ static double online_learn(const struct model *m, const struct model_slate *s, c
 		               (s->cross_sums ? s->cross_sums[i] : 0) + (place ? params[l.position + place] : 0);
 	}
 	double loss = residuals_of(labels, s->n, residuals);
+	for (size_t i = 0; i < s->n; i++)
+		residuals[i] *= s->weight;
 	for (size_t i = 0; i < s->n; i++) {
 		const float *x = s->inputs + i * l.n_inputs;
 		for (size_t j = 0; j < l.n_inputs; j++)
 			gradient[j] += residuals[i] * x[j];
+		at_place[position_of(positions[i])] += residuals[i];
 	}
 	learn_hidden(m, &l, s, residuals, hidden, params, squares);
 	for (size_t j = 0; j < l.n_inputs; j++)
 		adagrad(&params[j], &squares[j], gradient[j], rate);
-	for (size_t i = 0; i < s->n; i++)
-		if (position_of(positions[i]))
-			adagrad(&params[l.position + position_of(positions[i])], &squares[l.position + position_of(positions[i])],
-			        residuals[i], rate);
+	for (size_t place = 1; place < MODEL_POSITIONS; place++)
+		adagrad(&params[l.position + place], &squares[l.position + place], at_place[place], rate);
 	return loss;
 }
 
@@ -207,5 +208,5 @@ void model_cross_learn(const struct model_learn *learn, float g, struct model_cr
 	if (fabs(sum) > learn->cross_l1)
 		weight = -(sum - copysign(learn->cross_l1, sum)) /
 		         ((learn->cross_beta + sqrt(before + square)) / alpha + learn->cross_l2);
-	atomic_store_explicit(&cross->weight, (float)weight, memory_order_relaxed);
+	atomic_store_explicit(&cross->weight, (float)weight, memory_order_release);
 }

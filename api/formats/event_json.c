@@ -1,6 +1,7 @@
 #include "api/formats/event_json.h"
 
 #include <float.h>
+#include <string.h>
 
 static const char *const names[N_EVENT_TYPES] = {
 	[EVENT_IMPRESSION] = "impression", [EVENT_CLICK] = "click", [EVENT_READ] = "read", [EVENT_FINISH] = "finish",
@@ -32,6 +33,17 @@ static void decode_type(struct decode *d, const json_t *value, struct event *e)
 	             "is not one of impression, click, read, finish, like, dislike, share, save, hide, custom:NAME");
 }
 
+/* e- and hexadecimal digits: what engine_record gives to an event without an id, and what undo takes it back by. */
+static bool is_made_id(struct span id)
+{
+	if (!span_starts_with(id, SPAN("e-")) || id.len == 2 || id.len > 2 + 16)
+		return false;
+	for (size_t i = 2; i < id.len; i++)
+		if (!strchr("0123456789abcdef", id.data[i]))
+			return false;
+	return true;
+}
+
 void event_json_decode(struct decode *d, const json_t *value, struct span default_user, struct event *out)
 {
 	double number;
@@ -41,7 +53,8 @@ void event_json_decode(struct decode *d, const json_t *value, struct span defaul
 		decode_error(d, "", -1, "is not an object");
 		return;
 	}
-	decode_string(d, value, "id", TEXT_NAME, LIMIT_ID_BYTES, &out->id);
+	if (decode_string(d, value, "id", TEXT_NAME, LIMIT_ID_BYTES, &out->id) && is_made_id(out->id))
+		decode_error(d, "id", -1, "is of the form that is made here for events without one (e- and hexadecimal digits)");
 	decode_string(d, value, "user_id", TEXT_NAME, LIMIT_ID_BYTES, &out->user_id);
 	decode_string(d, value, "article_id", TEXT_NAME, LIMIT_ID_BYTES, &out->article_id);
 	decode_type(d, value, out);

@@ -46,8 +46,10 @@ static void put_reasons(struct buf *b, const struct feed_item *item, const struc
 		buf_put_cstr(b, i ? ",{\"code\":" : "{\"code\":");
 		buf_put_json_string(b, span_of(r->code));
 		buf_clear(words->scratch);
-		/* Interest in an author reads as interest in a source does. */
-		words->text(words->scratch, span_starts_with(r->topic, SPAN("author:")) ? "source" : r->code, r->label.len ? r->label : r->topic, r->contribution, words->language);
+		struct feed_reason told = *r;
+		if (span_starts_with(r->topic, SPAN("author:")))
+			told.code = told.group = "source"; /* interest in an author reads as interest in a source does */
+		words->text(words->scratch, &told, r->label.len ? r->label : r->topic, words->language);
 		buf_put_cstr(b, ",\"text\":");
 		buf_put_json_string(b, buf_span(words->scratch));
 		if (r->topic.len) {

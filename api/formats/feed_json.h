@@ -5,9 +5,8 @@
 #include "engine/base/buf.h"
 #include "engine/engine.h"
 
-/* Appends a reason as a sentence, plain text, in `language`, which is the writer's own. */
-typedef void (*reason_text_fn)(struct buf *out, const char *code, struct span topic, double contribution,
-                               const void *language);
+/* Appends a reason as a sentence, plain text, in `language`, which is the writer's own. topic: as it is to be read. */
+typedef void (*reason_text_fn)(struct buf *out, const struct feed_reason *reason, struct span topic, const void *language);
 
 struct feed_words {
 	reason_text_fn text;

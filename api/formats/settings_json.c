@@ -163,8 +163,8 @@ static void decode_change(struct decode *d, const json_t *entry, struct interest
 	decode_topic(d, entry, "topic", &c->topic);
 	decode_require(d, entry, "topic");
 	bool has_weight = decode_number(d, entry, "weight", -LIMIT_INTEREST_WEIGHT, LIMIT_INTEREST_WEIGHT, &weight);
-	if (has_weight)
-		c->short_term = c->long_term = weight;
+	if (has_weight) /* the sum of both, as interests are shown */
+		c->short_term = c->long_term = weight / 2;
 	bool has_short = decode_number(d, entry, "short_term", -LIMIT_INTEREST_WEIGHT, LIMIT_INTEREST_WEIGHT,
 	                               &c->short_term);
 	bool has_long = decode_number(d, entry, "long_term", -LIMIT_INTEREST_WEIGHT, LIMIT_INTEREST_WEIGHT,

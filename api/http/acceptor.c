@@ -35,7 +35,8 @@ struct acceptor {
 	unsigned n_refused;
 };
 
-int acceptor_listen(const char *address, int *out_fd, uint16_t *port)
+/* Returns 0 with what freeaddrinfo takes, or -EINVAL. */
+static int resolve(const char *address, struct addrinfo **out)
 {
 	char host[64];
 	const char *colon = strrchr(address, ':');
@@ -51,8 +52,22 @@ int acceptor_listen(const char *address, int *out_fd, uint16_t *port)
 	if (colon[1] < '0' || colon[1] > '9' || *end || number > UINT16_MAX)
 		return -EINVAL;
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+	return getaddrinfo(host, colon + 1, &hints, out) == 0 ? 0 : -EINVAL;
+}
+
+bool http_is_address(const char *listen)
+{
 	struct addrinfo *info = NULL;
-	if (getaddrinfo(host, colon + 1, &hints, &info) != 0)
+	if (resolve(listen, &info) < 0)
+		return false;
+	freeaddrinfo(info);
+	return true;
+}
+
+int acceptor_listen(const char *address, int *out_fd, uint16_t *port)
+{
+	struct addrinfo *info = NULL;
+	if (resolve(address, &info) < 0)
 		return -EINVAL;
 	int rc = 0, one = 1, fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct sockaddr_storage bound;

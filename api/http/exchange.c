@@ -113,23 +113,38 @@ static int decode(struct arena *a, struct span in, struct span *out)
 	return 0;
 }
 
+static int refuse_query(struct http_exchange *x, const char *detail)
+{
+	http_reply_problem(x, 400, "malformed_query", detail, NULL, 0);
+	return 1;
+}
+
+static int refuse_twice(struct http_exchange *x, struct span name)
+{
+	char pointer[64], detail[96];
+	snprintf(pointer, sizeof(pointer), "/%.*s", (int)(name.len < 60 ? name.len : 60), name.data);
+	snprintf(detail, sizeof(detail), "%s is there twice", pointer);
+	http_reply_problem(x, 400, "malformed_query", detail, &(struct http_field_error){pointer, "is there twice"}, 1);
+	return 1;
+}
+
+/* Returns 0, 1 once it has been refused, or -ENOMEM. */
 static int add_pair(struct http_exchange *x, struct span pair)
 {
 	const char *equals = memchr(pair.data, '=', pair.len);
 	size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
 	struct http_query q;
 	int rc = decode(&x->conn->arena, (struct span){pair.data, name_len}, &q.name);
+	if (rc == 0)
+		rc = decode(&x->conn->arena,
+		            equals ? (struct span){equals + 1, pair.len - name_len - 1} : (struct span){pair.data, 0}, &q.value);
 	if (rc != 0)
-		return rc;
-	rc = decode(&x->conn->arena,
-	            equals ? (struct span){equals + 1, pair.len - name_len - 1} : (struct span){pair.data, 0}, &q.value);
-	if (rc != 0)
-		return rc;
+		return rc < 0 ? rc : refuse_query(x, "The query is not percent-encoded UTF-8");
 	for (size_t i = 0; i < x->n_query; i++)
 		if (span_equal(x->query[i].name, q.name))
-			return 1;
+			return refuse_twice(x, q.name);
 	if (x->n_query == MAX_QUERY)
-		return 1;
+		return refuse_query(x, "The query has too many names");
 	x->query[x->n_query++] = q;
 	return 0;
 }
@@ -196,10 +211,8 @@ bool exchange_answer_early(struct http_exchange *x)
 	}
 	if (found == ROUTER_MALFORMED || query > 0) {
 		atomic_fetch_add(&s->bad_requests, 1);
-		http_reply_problem(x, 400, found ? "malformed_path" : "malformed_query",
-		                   found ? "The path is not percent-encoded UTF-8"
-		                         : "The query is not percent-encoded UTF-8, or has too many or equal names",
-		                   NULL, 0);
+		if (query == 0)
+			http_reply_problem(x, 400, "malformed_path", "The path is not percent-encoded UTF-8", NULL, 0);
 		return true;
 	}
 	if (x->parser.content_length > exchange_body_limit(x)) {

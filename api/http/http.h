@@ -64,6 +64,8 @@ struct http_config {
 /* 127.0.0.1:8080, one thread, and limits fit for production; start from a copy of it. */
 extern const struct http_config http_config_default;
 
+/* Could `listen` stand in a config? */
+bool http_is_address(const char *listen);
 /* Binds and listens; connections wait in the kernel until the start. Returns 0, -EINVAL (listen address, zero threads
  * or limits, a bad or doubled route pattern), -ENOMEM, or what socket, bind and listen give (-EADDRINUSE, -EACCES,
  * -EADDRNOTAVAIL, -EMFILE...). The caller owns *out. */

@@ -11,7 +11,7 @@
 
 struct sentence {
 	const char *code;
-	struct span text, lowers; /* lowers is empty where there is none */
+	struct span text, lowers, less; /* the last two are empty where there is none */
 };
 
 struct table {
@@ -22,7 +22,7 @@ struct table {
 struct messages_language {
 	json_t *root;
 	struct span tag, name, lowers, some_topic;
-	struct table reasons, outcomes, words;
+	struct table reasons, related, outcomes, words;
 };
 
 struct messages {
@@ -58,6 +58,7 @@ static int read_table(json_t *object, struct table *out)
 		s->code = code;
 		s->text = json_is_string(value) ? json_span(value) : text_of(value, "raises");
 		s->lowers = text_of(value, "lowers");
+		s->less = text_of(value, "less");
 		if (s->text.len == 0)
 			return -EINVAL;
 	}
@@ -78,6 +79,8 @@ static int read_language(struct span file, struct messages_language *l)
 		return -EINVAL;
 	r = read_table(json_object_get(l->root, "reasons"), &l->reasons);
 	if (r == 0)
+		r = read_table(json_object_get(l->root, "related"), &l->related);
+	if (r == 0)
 		r = read_table(json_object_get(l->root, "outcomes"), &l->outcomes);
 	return r ? r : read_table(json_object_get(l->root, "words"), &l->words);
 }
@@ -88,6 +91,7 @@ void messages_free(struct messages *m)
 		return;
 	for (size_t i = 0; m->languages && i < m->n; i++) {
 		free(m->languages[i].reasons.sentences);
+		free(m->languages[i].related.sentences);
 		free(m->languages[i].outcomes.sentences);
 		free(m->languages[i].words.sentences);
 		json_decref(m->languages[i].root);
@@ -180,19 +184,45 @@ static void put_filled(struct buf *out, struct span text, struct span placeholde
 	}
 }
 
-void messages_reason(const struct messages_language *l, const char *code, bool lowers, struct span topic,
-                     struct buf *out)
+static const struct span topic_mark = {"{topic}", 7}, reason_mark = {"{reason}", 8};
+
+static struct span shown_topic(const struct messages_language *l, struct span topic)
 {
-	static const struct span topic_mark = {"{topic}", 7}, reason_mark = {"{reason}", 8};
-	const struct sentence *s = find(&l->reasons, code);
 	topic = without_namespace(topic);
-	if (topic.len == 0)
-		topic = l->some_topic;
+	return topic.len ? topic : l->some_topic;
+}
+
+void messages_related(const struct messages_language *l, const struct messages_cause *cause, struct buf *out)
+{
+	const struct sentence *s = find(&l->related, cause->code);
+	if (s)
+		put_filled(out, s->text, topic_mark, shown_topic(l, cause->topic));
+	else
+		messages_reason(l, cause, out);
+}
+
+/* The code's sentence, or the group's where it has none; of stories that have less of it, the one of those. */
+static const struct sentence *sentence_of(const struct messages_language *l, const struct messages_cause *cause)
+{
+	const struct sentence *own = find(&l->reasons, cause->code), *group = NULL;
+	if (cause->group && (!own || (cause->stands < 0 && !own->less.len)))
+		group = find(&l->reasons, cause->group);
+	return group && (!own || group->less.len) ? group : own;
+}
+
+void messages_reason(const struct messages_language *l, const struct messages_cause *cause, struct buf *out)
+{
+	const struct sentence *s = sentence_of(l, cause);
+	struct span topic = shown_topic(l, cause->topic);
+	/* "You seldom like ..." is of what has no standing: a column above the others' is no dislike, whatever it counts for. */
+	bool own = s && s->lowers.len && (cause->stands == 0 || span_equal(s->lowers, s->text));
 	if (!s) {
-		buf_put_cstr(out, code);
-	} else if (!lowers) {
+		buf_put_cstr(out, cause->code);
+	} else if (cause->stands < 0 && s->less.len) {
+		put_filled(out, s->less, topic_mark, topic);
+	} else if (!cause->lowers) {
 		put_filled(out, s->text, topic_mark, topic);
-	} else if (s->lowers.len) {
+	} else if (own) {
 		put_filled(out, s->lowers, topic_mark, topic);
 	} else {
 		/* The sentence is put into the frame by hand: a topic may itself read "{reason}". */

@@ -1,9 +1,11 @@
 /* The engine's reason codes and outcomes, and the words of the pages, in the reader's language.
  *
  * One JSON file a language stands beside this header and is built into the program; adding one means adding a file and
- * its name to meson.build. A file has "language" (its BCP 47 tag), "name" (of the language, in itself), "reasons" (code
- * -> "raises" and, where a sentence of its own reads better, "lowers"), "lowers" (puts a {reason} that lacks one so),
- * "some_topic" (stands in for a {topic} that isn't known), "outcomes" (why a story is or isn't in a feed), and "words".
+ * its name to meson.build. A file has "language" (its BCP 47 tag), "name" (of the language, in itself), "reasons" (code or
+ * group -> "raises", where a sentence of its own reads better "lowers", and "less" for a story that has less of it than the
+ * others of its list), "lowers" (puts a {reason} that lacks one so), "related" (code -> what an article shares with another;
+ * the other codes read as above), "some_topic" (stands in for a {topic} that isn't known), "outcomes" (why a story is or
+ * isn't in a feed), and "words".
  *
  * Built once, read by any number of threads. Every text is plain UTF-8: escape it for JSON or HTML. */
 #ifndef MYNEWS_API_MESSAGES_MESSAGES_H
@@ -33,10 +35,17 @@ const struct messages_language *messages_at(const struct messages *m, size_t i);
 struct span messages_tag(const struct messages_language *l);
 struct span messages_name(const struct messages_language *l);
 
-/* Appends the sentence of a reason: a feature's name, "pin" or "base". `lowers` when its contribution is negative.
- * `topic` may carry its namespace, which is left out, or be empty. A code that has no sentence is appended itself. */
-void messages_reason(const struct messages_language *l, const char *code, bool lowers, struct span topic,
-                     struct buf *out);
+struct messages_cause {
+	const char *code;  /* a feature's or column's name, "pin", "base" */
+	const char *group; /* that the code belongs to; NULL none */
+	struct span topic; /* may carry its namespace, which is left out, or be empty */
+	bool lowers;       /* its contribution is negative */
+	int stands;        /* what it measures is 1 above, -1 below that of the list's other stories; 0 no such thing */
+};
+/* Appends the sentence of a reason: the code's, else its group's. A code that has neither is appended itself. */
+void messages_reason(const struct messages_language *l, const struct messages_cause *cause, struct buf *out);
+/* The same where no reader is meant but an article, to which others are related: what they share with it. */
+void messages_related(const struct messages_language *l, const struct messages_cause *cause, struct buf *out);
 /* Appends the sentence of an outcome ("eligible", "not_live", "embargoed", "expired", "read", "muted", "filtered",
  * "excluded"), or the code itself. */
 void messages_outcome(const struct messages_language *l, const char *code, struct buf *out);

@@ -1,5 +1,6 @@
 #include "engine/base/arena.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,27 @@ struct arena_chunk {
 	_Alignas(16) unsigned char data[];
 };
 
+static struct arena_chunk *add_chunk(struct arena *a, size_t size_bytes)
+{
+	struct arena_chunk *chunk = malloc(sizeof(*chunk) + size_bytes);
+	if (!chunk)
+		return NULL;
+	chunk->size_bytes = size_bytes;
+	chunk->next = a->head;
+	a->head = chunk;
+	a->used_bytes = 0;
+	return chunk;
+}
+
+int arena_reserve(struct arena *a, size_t n_bytes)
+{
+	if (n_bytes > SIZE_MAX / 2)
+		return -ENOMEM;
+	if (a->head && a->head->size_bytes - a->used_bytes >= n_bytes)
+		return 0;
+	return add_chunk(a, (n_bytes + 15) & ~(size_t)15) ? 0 : -ENOMEM;
+}
+
 void *arena_alloc(struct arena *a, size_t n_bytes)
 {
 	if (n_bytes > SIZE_MAX / 2)
@@ -21,16 +43,9 @@ void *arena_alloc(struct arena *a, size_t n_bytes)
 	size_t need = (n_bytes + 15) & ~(size_t)15;
 	if (need == 0)
 		need = 16;
-	if (!a->head || a->head->size_bytes - a->used_bytes < need) {
-		size_t size = need > CHUNK_BYTES ? need : CHUNK_BYTES;
-		struct arena_chunk *chunk = malloc(sizeof(*chunk) + size);
-		if (!chunk)
-			return NULL;
-		chunk->size_bytes = size;
-		chunk->next = a->head;
-		a->head = chunk;
-		a->used_bytes = 0;
-	}
+	if ((!a->head || a->head->size_bytes - a->used_bytes < need) &&
+	    !add_chunk(a, need > CHUNK_BYTES ? need : CHUNK_BYTES))
+		return NULL;
 	void *p = a->head->data + a->used_bytes;
 	a->used_bytes += need;
 	a->total_bytes += need;

@@ -19,6 +19,9 @@ struct arena {
 void *arena_alloc(struct arena *a, size_t n_bytes);
 /* The same, zeroed; also NULL when n * size overflows. */
 void *arena_calloc(struct arena *a, size_t n, size_t size_bytes);
+/* Room for n_bytes in one piece: allocations that take no more than that together, each rounded up to 16, take no other
+ * memory. For what is kept long; a request's arena needs none. Returns 0 or -ENOMEM. */
+int arena_reserve(struct arena *a, size_t n_bytes) __attribute__((warn_unused_result));
 /* A copy with a NUL behind it (not counted in len). data is NULL when memory is out. */
 struct span arena_copy(struct arena *a, struct span s);
 /* printf into the arena; NUL-terminated; data is NULL when memory is out. */

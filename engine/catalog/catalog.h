@@ -57,6 +57,7 @@ struct catalog_segment {
 	uint8_t language[SEGMENT_SLOTS]; /* see catalog_language */
 	uint32_t source[SEGMENT_SLOTS], section[SEGMENT_SLOTS], author[SEGMENT_SLOTS]; /* topic numbers; 0 none; first author */
 	int64_t published_ms[SEGMENT_SLOTS];
+	_Atomic int64_t newest_ms; /* the latest of those; never less than that of a slot that is seen */
 	int64_t visible_from_ms[SEGMENT_SLOTS];           /* embargo */
 	int64_t visible_until_ms[SEGMENT_SLOTS];          /* expiry and live_days; INT64_MAX for ever */
 	uint64_t created_seq[SEGMENT_SLOTS];              /* when the article number first appeared */

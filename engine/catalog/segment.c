@@ -67,6 +67,8 @@ uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entr
 	c->section[slot] = entry->section;
 	c->author[slot] = entry->author;
 	c->published_ms[slot] = entry->published_ms;
+	if (slot == 0 || entry->published_ms > atomic_load_explicit(&c->newest_ms, memory_order_relaxed))
+		atomic_store_explicit(&c->newest_ms, entry->published_ms, memory_order_relaxed);
 	c->visible_from_ms[slot] = entry->visible_from_ms;
 	c->visible_until_ms[slot] = visible_until_ms;
 	c->created_seq[slot] = entry->created_seq;

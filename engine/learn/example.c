@@ -8,6 +8,17 @@
 
 enum { EXAMPLE_VERSION = 1 };
 
+static size_t rounded(size_t n_bytes)
+{
+	return (n_bytes + 15) & ~(size_t)15;
+}
+
+size_t example_bytes(size_t n, size_t n_columns)
+{
+	return rounded(sizeof(struct example)) + rounded((n + 1) * sizeof(struct example_slot)) +
+	       rounded(((n + 2) * n_columns + 1) * sizeof(float));
+}
+
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns)
 {
 	struct example *e = arena_calloc(arena, 1, sizeof(*e));
@@ -30,6 +41,9 @@ void example_encode(struct buf *b, const struct example *e)
 	put_u64(b, e->feed);
 	put_u64(b, e->user);
 	put_u16(b, e->page);
+	put_string(b, span_of(e->model));
+	put_u64(b, e->step);
+	put_f32(b, e->weight);
 	put_i64(b, e->at_ms);
 	put_u32(b, e->top_section);
 	put_u16(b, e->n_listed);
@@ -45,6 +59,7 @@ void example_encode(struct buf *b, const struct example *e)
 		put_u8(b, s->position);
 		put_u16(b, s->ctr_rank);
 		put_u16(b, s->events);
+		buf_put(b, &s->score, sizeof(s->score));
 		put_u8(b, s->n_words);
 		for (size_t k = 0; k < s->n_words; k++)
 			put_u32(b, s->words[k]);
@@ -61,8 +76,9 @@ static void get_slot(struct byte_reader *r, struct example_slot *s)
 	s->position = get_u8(r);
 	s->ctr_rank = get_u16(r);
 	s->events = get_u16(r);
+	bytes_take(r, &s->score, sizeof(s->score));
 	s->n_words = get_u8(r);
-	if (s->n_words > EXAMPLE_WORDS || s->events >> N_EVENT_TYPES)
+	if (!isfinite(s->score) || s->n_words > EXAMPLE_WORDS || s->events >> N_EVENT_TYPES)
 		r->failed = true;
 	for (size_t k = 0; !r->failed && k < s->n_words; k++)
 		s->words[k] = get_u32(r);
@@ -84,6 +100,13 @@ int example_decode(struct arena *arena, struct span bytes, struct example **out)
 	head.feed = get_u64(&r);
 	head.user = get_u64(&r);
 	head.page = get_u16(&r);
+	struct span model = get_string(&r, EXAMPLE_MODEL_BYTES);
+	if (model.len)
+		memcpy(head.model, model.data, model.len);
+	head.step = get_u64(&r);
+	head.weight = get_f32(&r);
+	if (!(head.weight >= 0 && head.weight <= 1))
+		return 1;
 	head.at_ms = get_i64(&r);
 	head.top_section = get_u32(&r);
 	head.n_listed = get_u16(&r);

@@ -16,8 +16,14 @@ enum {
 	EXAMPLE_SLOTS_MAX = 320, /* of a slate; what stands below is not learnt */
 	EXAMPLE_RECENT = 30,     /* of the reader's last reads */
 	EXAMPLE_WORDS = 8,       /* of an article */
-	EXAMPLE_COLUMNS_MAX = 64
+	EXAMPLE_COLUMNS_MAX = 64,
+	EXAMPLE_MODEL_BYTES = 64,
+	/* Events that say a story was chosen. What an application calls by names of its own, and turning away, do not. */
+	EXAMPLE_CHOSEN = 1u << EVENT_CLICK | 1u << EVENT_READ | 1u << EVENT_FINISH | 1u << EVENT_LIKE | 1u << EVENT_SHARE |
+	                 1u << EVENT_SAVE
 };
+/* Of a model's numbers: the score cannot be had again from the columns (measured later than scored, or while learning). */
+#define EXAMPLE_NO_STEP UINT64_MAX
 
 struct example_slot {
 	uint32_t article;
@@ -27,11 +33,15 @@ struct example_slot {
 	uint8_t position;              /* 1 is the top, 255 that or below; 0 unknown */
 	uint16_t ctr_rank;             /* stories of the shortlist with a higher click-through */
 	uint16_t events;               /* bit per enum event_type */
+	double score;                  /* that the model gave it */
 };
 
 struct example {
 	uint64_t feed, user;
 	uint16_t page;
+	char model[EXAMPLE_MODEL_BYTES + 1]; /* that scored it */
+	float weight;            /* of its lesson: less the more slates of this reader were learnt that day; 0 to 1 */
+	uint64_t step;           /* examples it had learnt by then; EXAMPLE_NO_STEP */
 	int64_t at_ms;           /* when it was ranked */
 	uint32_t top_section;    /* of the reader's last reads; 0 none */
 	uint16_t n_listed;       /* stories that mean and deviation were taken over */
@@ -43,6 +53,8 @@ struct example {
 	float *mean, *deviation;    /* [n_columns] within the shortlist */
 };
 
+/* What example_new takes of an arena. */
+size_t example_bytes(size_t n, size_t n_columns);
 /* Room for n slots in the arena, everything 0. NULL when memory is out. */
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns);
 

@@ -228,9 +228,9 @@ void signals_taken_kept(struct signals *s, bool kept)
 
 int signals_load_page(struct signals *s, uint64_t page, struct span bytes)
 {
-	struct entry *first = &s->entries[page * PAGE_ENTRIES];
 	if (page >= s->n_pages || bytes.len != SIGNALS_PAGE_BYTES)
 		return 1;
+	struct entry *first = &s->entries[page * PAGE_ENTRIES];
 	memcpy((void *)first, bytes.data, SIGNALS_PAGE_BYTES);
 	for (size_t i = 0; i < PAGE_ENTRIES; i++) {
 		bool sound = first[i].kind > 0 && first[i].kind < N_SIGNAL_KINDS &&

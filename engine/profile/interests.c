@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 struct list {
 	struct profile_interest *entries; /* [*n] */
@@ -58,24 +59,34 @@ static struct profile_interest as_stored(struct profile_interest weights, struct
 	                                 bounded(weights.long_term * m.long_in)};
 }
 
-static float magnitude(const struct profile_interest *e, struct decay_moment m)
+/* The magnitudes of a list's entries side by side, as their bits, which order as they do: none is negative. */
+struct strengths {
+	bool known;
+	int32_t of[PROFILE_TOPICS]; /* [*n] */
+};
+
+_Static_assert(PROFILE_AFFINITIES <= PROFILE_TOPICS, "either list's strengths fit");
+
+static int32_t strength(const struct profile_interest *e, struct decay_moment m)
 {
-	return fabsf(e->short_term * m.short_out) + fabsf(e->long_term * m.long_out);
+	float magnitude = fabsf(e->short_term * m.short_out) + fabsf(e->long_term * m.long_out);
+	int32_t bits;
+	memcpy(&bits, &magnitude, sizeof(bits));
+	return bits;
 }
 
-/* A total order over the entries of a list. */
-static bool weaker(const struct profile_interest *a, const struct profile_interest *b, struct decay_moment m)
+/* Of a list that is not empty. Of equals the larger topic number is the weaker, so that the order is total. */
+static size_t weakest(const struct list *l, struct decay_moment m, struct strengths *s)
 {
-	float x = magnitude(a, m), y = magnitude(b, m);
-	return x < y || (x == y && a->topic > b->topic);
-}
-
-static size_t weakest(const struct list *l, struct decay_moment m)
-{
-	size_t found = 0;
-	for (size_t i = 1; i < *l->n; i++)
-		if (weaker(&l->entries[i], &l->entries[found], m))
-			found = i;
+	size_t n = *l->n, found = n - 1;
+	int32_t least = INT32_MAX;
+	for (size_t i = 0; !s->known && i < n; i++)
+		s->of[i] = strength(&l->entries[i], m);
+	s->known = true;
+	for (size_t i = 0; i < n; i++)
+		least = s->of[i] < least ? s->of[i] : least;
+	while (s->of[found] != least)
+		found--;
 	return found;
 }
 
@@ -85,16 +96,32 @@ static void remove_at(struct list *l, size_t at)
 	memmove(&l->entries[at], &l->entries[at + 1], (*l->n - at) * sizeof(*l->entries));
 }
 
-static void insert(struct list *l, struct profile_interest e)
+static size_t insert(struct list *l, struct profile_interest e)
 {
 	assert(*l->n < l->max);
 	size_t at = lower_bound(l->entries, *l->n, e.topic);
 	memmove(&l->entries[at + 1], &l->entries[at], (*l->n - at) * sizeof(*l->entries));
 	l->entries[at] = e;
 	(*l->n)++;
+	return at;
 }
 
-static void add(struct profile *p, struct decay_moment m, struct profile_interest stored)
+/* Puts a newcomer into a full list in place of its weakest entry, unless it is weaker still. */
+static void replace_weakest(struct list *l, struct decay_moment m, struct profile_interest e, struct strengths *s)
+{
+	size_t goes = weakest(l, m, s), last = *l->n - 1u;
+	int32_t ours = strength(&e, m);
+	if (ours < s->of[goes] || (ours == s->of[goes] && e.topic > l->entries[goes].topic))
+		return;
+	remove_at(l, goes);
+	memmove(&s->of[goes], &s->of[goes + 1], (last - goes) * sizeof(s->of[0]));
+	size_t at = insert(l, e);
+	memmove(&s->of[at + 1], &s->of[at], (last - at) * sizeof(s->of[0]));
+	s->of[at] = ours;
+}
+
+/* s: of the topic's list; kept from one call to the next. */
+static void add(struct profile *p, struct decay_moment m, struct profile_interest stored, struct strengths *s)
 {
 	struct list l = list_of(p, stored.topic);
 	size_t at = lower_bound(l.entries, *l.n, stored.topic);
@@ -104,17 +131,17 @@ static void add(struct profile *p, struct decay_moment m, struct profile_interes
 		e->long_term = bounded(e->long_term + stored.long_term);
 		if (e->short_term == 0 && e->long_term == 0)
 			remove_at(&l, at);
+		s->known = false;
 		return;
 	}
 	if (fabsf(stored.short_term) < DECAY_TINY && fabsf(stored.long_term) < DECAY_TINY)
 		return;
 	if (*l.n == l.max) {
-		size_t goes = weakest(&l, m);
-		if (weaker(&stored, &l.entries[goes], m))
-			return;
-		remove_at(&l, goes);
+		replace_weakest(&l, m, stored, s);
+		return;
 	}
 	insert(&l, stored);
+	s->known = false;
 }
 
 void interests_add(struct profile *p, struct decay_moment m, const struct profile_interest *gains, size_t n)
@@ -123,13 +150,13 @@ void interests_add(struct profile *p, struct decay_moment m, const struct profil
 	assert(n <= PROFILE_TOPICS + PROFILE_AFFINITIES);
 	for (size_t i = 0; i < n; i++)
 		newcomer[i] = !interests_find(p, gains[i].topic);
+	struct strengths topics, affinities;
+	topics.known = affinities.known = false;
 	/* What stands in the list first: a newcomer must not push out what this same event is about to strengthen. */
-	for (size_t i = 0; i < n; i++)
-		if (!newcomer[i])
-			add(p, m, as_stored(gains[i], m));
-	for (size_t i = 0; i < n; i++)
-		if (newcomer[i])
-			add(p, m, as_stored(gains[i], m));
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < n; i++)
+			if (newcomer[i] == (round == 1))
+				add(p, m, as_stored(gains[i], m), interests_is_affinity(gains[i].topic) ? &affinities : &topics);
 }
 
 void interests_set(struct profile *p, struct decay_moment m, struct profile_interest weights)
@@ -141,7 +168,10 @@ void interests_set(struct profile *p, struct decay_moment m, struct profile_inte
 		remove_at(&l, at);
 	if (stored.short_term == 0 && stored.long_term == 0)
 		return;
-	if (*l.n == l.max)
-		remove_at(&l, weakest(&l, m));
+	if (*l.n == l.max) {
+		struct strengths s;
+		s.known = false;
+		remove_at(&l, weakest(&l, m, &s));
+	}
 	insert(&l, stored);
 }

@@ -19,8 +19,11 @@ struct best {
 	size_t n;              /* candidates held; a story may have several until best_settle */
 	bool full;             /* `worst` is set: whatever does not come before it is out for good */
 	struct candidate worst;
-	struct numbers stories; /* scratch of best_settle, by key */
 	struct candidate held[BEST_CAPACITY];
+	/* Scratch. */
+	struct numbers stories; /* by key */
+	uint64_t order[BEST_CAPACITY];
+	struct candidate other[BEST_CAPACITY];
 };
 
 static inline bool candidate_before(const struct candidate *a, const struct candidate *b)

@@ -21,7 +21,7 @@
 	X(SHOWS + 2, "shows_3h", "popularity", 1) \
 	X(SHOWS + 3, "shows_12h", "popularity", 1) \
 	X(SHOWS + 4, "shows_48h", "popularity", 1) \
-	X(CTR + 0, "ctr_15m", "popularity", 0.5f)      /* ln((clicks + 10 g) / (shows + 10) / g) */ \
+	X(CTR + 0, "ctr_15m", "popularity", 0.5f)      /* ln((clicks + 10 g) / (shows + 10) / g); clicks beyond shows count as shown at rate g */ \
 	X(CTR + 1, "ctr_1h", "popularity", 0.5f) \
 	X(CTR + 2, "ctr_3h", "popularity", 0.5f) \
 	X(CTR + 3, "ctr_12h", "popularity", 0.5f) \

@@ -40,7 +40,7 @@
 	X(POPULAR_1H, "popular_1h", 64)    /* ln(1 + clicks decayed with half-life 1 h) */ \
 	X(POPULAR_12H, "popular_12h", 64)  /* ln(1 + clicks decayed with half-life 12 h) */ \
 	X(POPULAR_48H, "popular_48h", 64)  /* ln(1 + clicks decayed with half-life 48 h) */ \
-	X(CTR, "ctr", 64)                  /* ln((clicks + a g) / ((shows + a) g)) at 12 h, a = 10, g = 0.05 */ \
+	X(CTR, "ctr", 64)                  /* ln((clicks + a g) / ((shows + a) g)) at 12 h, a = 10, g = 0.05; see below */ \
 	X(BOOST, "boost", 64)              /* ln(the editor's boost) */ \
 	X(EXPLORE, "explore", 64)          /* 1 / sqrt(1 + shows decayed with half-life 48 h) */
 
@@ -147,6 +147,9 @@ static float age_hours(const struct catalog_segment *s, uint32_t slot, int64_t m
 static float click_through(const struct catalog_segment *s, uint32_t slot)
 {
 	float clicks = load(&s->clicks[slot][HALF_LIFE_12H]), shows = load(&s->shows[slot][HALF_LIFE_12H]);
+	/* Clicks of what nobody reported as shown say nothing of click-through: they count as if shown at the usual rate. */
+	if (clicks > shows)
+		shows += (clicks - shows) / CTR_PRIOR;
 	return logf((clicks + CTR_PRIOR_SHOWS * CTR_PRIOR) / ((shows + CTR_PRIOR_SHOWS) * CTR_PRIOR));
 }
 

@@ -357,15 +357,12 @@ static int take(const struct scan *s)
 	return 0;
 }
 
-/* By time alone most segments hold nothing new enough, and the newest of one is sooner found than all its scores. */
+/* By time alone most segments hold nothing new enough. */
 static bool too_old(const struct scan *s)
 {
-	int64_t newest_ms = s->segment->published_ms[0];
 	if (s->request->order != RANK_LATEST || s->n_eligible || !s->p->best.full)
 		return false;
-	for (uint32_t i = 1; i < s->count; i++)
-		newest_ms = s->segment->published_ms[i] > newest_ms ? s->segment->published_ms[i] : newest_ms;
-	return rank_latest_score(newest_ms) < bar_of(s);
+	return rank_latest_score(atomic_load_explicit(&s->segment->newest_ms, memory_order_relaxed)) < bar_of(s);
 }
 
 static int scan_segment(const struct scan *s)

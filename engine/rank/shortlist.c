@@ -186,9 +186,10 @@ static void measure_popularity(const struct reading *g, const struct catalog_seg
 	enum { PRIOR = 10 };
 	for (int h = 0; h < N_HALF_LIVES; h++) {
 		float clicks = load(&s->clicks[slot][h]), shows = load(&s->shows[slot][h]), expected = load(&s->expected[slot][h]);
+		float shown = clicks > shows ? shows + (clicks - shows) / g->rate : shows;
 		x[COLUMN_CLICKS + h] = log1pf(clicks);
 		x[COLUMN_SHOWS + h] = log1pf(shows);
-		x[COLUMN_CTR + h] = logf((clicks + PRIOR * g->rate) / ((shows + PRIOR) * g->rate));
+		x[COLUMN_CTR + h] = logf((clicks + PRIOR * g->rate) / ((shown + PRIOR) * g->rate));
 		x[COLUMN_LIFT + h] = logf((clicks + 1) / (expected + 1));
 	}
 	int64_t age_ms = g->request->now_ms - s->published_ms[slot];
@@ -458,7 +459,13 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
 
 /* ---- scores ---- */
 
-int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+/* Whether nothing was learnt since *changes was read (any even number). */
+static bool unchanged(const struct rank_learned *l, uint64_t changes)
+{
+	return !l || !l->crosses || (!(changes & 1) && atomic_load_explicit(l->changes, memory_order_acquire) == changes);
+}
+
+int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, struct example *e,
                          struct arena *arena, double *out)
 {
 	uint16_t *which = arena_alloc(arena, e->n * sizeof(*which) + 1);
@@ -470,13 +477,16 @@ int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two
 		which[i] = (uint16_t)i;
 	rank_inputs(m, e, which, e->n, inputs);
 	const struct rank_learned *l = two->learned;
+	uint64_t changes = l ? atomic_load_explicit(l->changes, memory_order_acquire) : 0;
 	for (size_t i = 0; l && l->crosses && i < e->n; i++) {
 		uint32_t at[CROSS_SLOTS_MAX];
 		uint8_t kind[CROSS_SLOTS_MAX];
 		size_t n = rank_crosses(m, e, i, l->cross_mask, at, kind);
 		for (size_t k = 0; k < n; k++)
-			sums[i] += load(&l->crosses[at[k]].weight);
+			sums[i] += atomic_load_explicit(&l->crosses[at[k]].weight, memory_order_acquire);
 	}
+	memcpy(e->model, m->name, sizeof(e->model));
+	e->step = !l ? 0 : unchanged(l, changes) && changes == l->changes_then ? l->step : EXAMPLE_NO_STEP;
 	struct model_slate slate = {.n = e->n, .n_columns = N_COLUMNS, .inputs = inputs,
 	                            .cross_sums = l && l->crosses ? sums : NULL};
 	return model_shortlist_score(m, l ? l->params : NULL, &slate, out);

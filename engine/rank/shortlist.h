@@ -11,6 +11,9 @@ struct rank_learned {
 	uint64_t step;                /* examples learnt */
 	const struct model_cross *crosses; /* [cross_mask + 1]; NULL none */
 	uint32_t cross_mask;
+	/* Odd while crosses are being changed; a score taken while it stood at one even number is of this step alone. */
+	const _Atomic uint64_t *changes;
+	uint64_t changes_then; /* what it stood at when this was published */
 	float params[]; /* [model_n_params] */
 };
 
@@ -26,8 +29,9 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
                    const struct rank_stage_two *two, const struct rank_item *items, size_t n, struct arena *arena,
                    struct example **out) __attribute__((warn_unused_result));
 
-/* The model's raw scores of an example's slots into out[n]. Returns 0 or -ENOMEM. */
-int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+/* The model's raw scores of an example's slots into out[n]; the example is told which step of the model gave them. Returns 0
+ * or -ENOMEM. */
+int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, struct example *e,
                          struct arena *arena, double *out) __attribute__((warn_unused_result));
 
 /* Sets the items' scores to the model's, RANK_ONE to the unit, and brings items and example into their order, best first.
@@ -38,15 +42,16 @@ int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two
 /* One row of why a story of a shortlist has its score. */
 struct rank_row {
 	const char *code;  /* a column's name, a stage-one feature's, a cross's behind "cross_", or "base" */
-	const char *group; /* what a reader is told: the column's group; of crosses "crosses"; of the base "base" */
+	const char *group; /* what a reader is told: the column's group, "shows" or "section_next"; "crosses"; "base" */
+	int stands;        /* 1 the column is above the shortlist's mean, -1 below; 0 of what is no column */
 	uint32_t topic;    /* 0 when the row has none */
 	double contribution;
 };
 enum { RANK_ROWS_MAX = N_COLUMNS + N_CROSSES + 1 + RANK_REASONS_MAX };
 
-/* The rows of slot i, largest absolute contribution first, that sum to `score` (RANK_ONE to the unit) within 1e-6: what
- * moved since that was taken is laid to clicks_1h. item is the slot's, and live. The stage-one score's part is given in its
- * own rows. Returns how many, or -ENOMEM. */
+/* The rows of slot i, largest absolute contribution first, that sum to the item's score (RANK_ONE to the unit) within 1e-6.
+ * A score that was taken among other stories, on an earlier page, began elsewhere: the difference is the base's. item is
+ * the slot's, and live. The stage-one score's part is given in its own rows. Returns how many, or -ENOMEM. */
 int rank_shortlist_explain(const struct catalog *c, const struct rank_stage_two *two,
                            const struct rank_request *request, const struct example *e, size_t i,
                            const struct rank_item *item, struct arena *arena,

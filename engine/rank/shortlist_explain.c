@@ -28,7 +28,26 @@ static const char *stage_one_group(enum feature feature)
 static void add_row(struct rows *rows, const char *code, const char *group, uint32_t topic, double contribution)
 {
 	if (contribution != 0)
-		rows->out[rows->n++] = (struct rank_row){code, group, topic, contribution};
+		rows->out[rows->n++] =
+			(struct rank_row){.code = code, .group = group, .topic = topic, .contribution = contribution};
+}
+
+/* Columns that are left out with their group but say something else: to be shown often is not to be popular, and what
+ * others with a taste like this reader's went on to says nothing of the reader's own sections. */
+static const char *told_group(enum column column)
+{
+	if (column >= COLUMN_SHOWS && column < COLUMN_SHOWS + N_HALF_LIVES)
+		return "shows";
+	return column == COLUMN_SECTION_NEXT ? "section_next" : rank_column_groups[column];
+}
+
+static void add_column(struct rows *rows, const struct example *e, size_t i, enum column column, uint32_t topic,
+                       double contribution)
+{
+	float ahead = e->columns[i * e->n_columns + column] - e->mean[column];
+	add_row(rows, rank_column_names[column], told_group(column), topic, contribution);
+	if (contribution != 0)
+		rows->out[rows->n - 1].stands = (ahead > 0) - (ahead < 0);
 }
 
 /* The topic of the story that says most of the reader's interest in it, for the columns of that group. */
@@ -78,7 +97,8 @@ static uint32_t topic_of(const struct rank_request *q, const struct rank_item *i
 }
 
 /* The stage-one score's part, in the rows that make that score: what one unit of it is worth here, times each row. The
- * shortlist's mean, against which parts are measured, goes to the base. */
+ * shortlist's mean, against which parts are measured, goes to the base. Where a unit is worth less than nothing, the rows
+ * would say of each interest the opposite of what it is: then the part is one row. */
 static int add_stage_one(struct rows *rows, const struct catalog *c, const struct rank_request *q,
                          const struct example *e, size_t i, const struct rank_item *item, double part, double *base,
                          struct arena *arena)
@@ -88,11 +108,11 @@ static int add_stage_one(struct rows *rows, const struct catalog *c, const struc
 	double sum = 0;
 	if (!reasons)
 		return -ENOMEM;
-	if (fabs(ahead) < 1e-4) {
-		add_row(rows, rank_column_names[COLUMN_STAGE_ONE], rank_column_groups[COLUMN_STAGE_ONE], 0, part);
+	double worth = fabs(ahead) < 1e-4 ? 0 : part / ahead;
+	if (worth <= 0) {
+		add_column(rows, e, i, COLUMN_STAGE_ONE, 0, part);
 		return 0;
 	}
-	double worth = part / ahead;
 	size_t n = rank_rows(q, item->segment, item->slot, catalog_view(c)->minute_ms, reasons);
 	for (size_t k = 0; k < n; k++) {
 		const char *code = rank_feature_names[reasons[k].feature];
@@ -135,8 +155,8 @@ static int largest_first(const void *a, const void *b)
 }
 
 int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stage_two *two,
-                           const struct rank_request *request, const struct example *e, size_t i, const struct rank_item *item, struct arena *arena,
-                           struct rank_row out[RANK_ROWS_MAX])
+                           const struct rank_request *request, const struct example *e, size_t i,
+                           const struct rank_item *item, struct arena *arena, struct rank_row out[RANK_ROWS_MAX])
 {
 	const struct model *m = request->model;
 	const uint16_t which = (uint16_t)i;
@@ -153,15 +173,15 @@ int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stag
 	for (int c = 0; c < N_COLUMNS; c++)
 		sum += parts[c];
 	sum += base + add_crosses(&rows, m, two->learned, e, i);
-	parts[COLUMN_CLICKS + 1] += (double)item->score / RANK_ONE - sum;
+	base += (double)item->score / RANK_ONE - sum;
 	r = add_stage_one(&rows, catalog, request, e, i, item, parts[COLUMN_STAGE_ONE], &base, arena);
 	if (r < 0)
 		return r;
 	add_row(&rows, "base", "base", 0, base);
 	for (int c = 0; c < N_COLUMNS; c++)
 		if (c != COLUMN_STAGE_ONE)
-			add_row(&rows, rank_column_names[c], rank_column_groups[c],
-			        parts[c] != 0 ? topic_of(request, item, (enum column)c) : 0, parts[c]);
+			add_column(&rows, e, i, (enum column)c, parts[c] != 0 ? topic_of(request, item, (enum column)c) : 0,
+			           parts[c]);
 	qsort(out, rows.n, sizeof(*out), largest_first);
 	return (int)rows.n;
 }

@@ -20,12 +20,16 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 const char *const store_table_names[N_TABLES] = {
 	"meta", "articles", "bodies", "article_ids", "topics", "topic_ids", "users", "user_ids", "profiles",
 	"histories", "bases", "events", "event_ids", "counted", "slates", "editions", "examples", "learnt",
 	"counters"};
+
+enum { PATH_BYTES = 4096 };
+#define DATA_FILE "data.mdb" /* LMDB's name for it */
 
 struct store {
 	MDB_env *env; /* NULL: broken, and could not be opened again yet */
@@ -95,6 +99,11 @@ static int open_tables(struct store *s, bool read_only)
 	return from_lmdb(r);
 }
 
+static int path_in(char out[PATH_BYTES], const char *dir, const char *name)
+{
+	return snprintf(out, PATH_BYTES, "%s/%s", dir, name) >= PATH_BYTES ? -ENAMETOOLONG : 0;
+}
+
 /* A file is as durable as its name: LMDB syncs what is in the file, its name stands in the directory, and that one's name
  * in the directory above. */
 static int sync_directory(const char *dir, const char *below)
@@ -110,15 +119,38 @@ static int sync_directory(const char *dir, const char *below)
 	return r;
 }
 
+/* LMDB maps both meta pages and looks at them whether they are there or not; an empty file it fills. Further on the file
+ * may well end before its last page: what was freed in the transaction that added it is never written. */
+static int look_at_length(const char *dir, bool read_only)
+{
+	char path[PATH_BYTES];
+	struct stat st;
+	if (path_in(path, dir, DATA_FILE) < 0)
+		return -ENAMETOOLONG;
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return st.st_size < 2 * sysconf(_SC_PAGESIZE) && (read_only || st.st_size > 0) ? -EINVAL : 0;
+}
+
+/* Of LMDB's own asserts. It would print a line of its own and then abort; the line is the program's affair. */
+static void give_up(MDB_env *env, const char *assertion)
+{
+	abort();
+}
+
 static int open_environment(struct store *s)
 {
 	const struct store_options *o = &s->options;
 	unsigned flags = MDB_NOTLS | (o->read_only ? MDB_RDONLY : 0) | (o->nosync ? MDB_NOSYNC : 0);
 	MDB_stat stat;
-	int r = from_lmdb(mdb_env_create(&s->env));
+	int r = look_at_length(s->dir, o->read_only);
+	if (r == 0)
+		r = from_lmdb(mdb_env_create(&s->env));
 	if (r < 0)
 		return r;
-	r = from_lmdb(mdb_env_set_maxdbs(s->env, N_TABLES));
+	r = from_lmdb(mdb_env_set_assert(s->env, give_up));
+	if (r == 0)
+		r = from_lmdb(mdb_env_set_maxdbs(s->env, N_TABLES));
 	if (r == 0)
 		r = from_lmdb(mdb_env_set_maxreaders(s->env, o->readers_max));
 	if (r == 0)
@@ -317,10 +349,18 @@ int store_write_begin(struct store *s, struct store_txn **out)
 	return 0;
 }
 
+/* LMDB calls a write that was cut short, as the last one before a disk is full is, an I/O error. */
+static int full_or(const struct store *s, int r)
+{
+	enum { FEW_BLOCKS = 16 };
+	struct statvfs disk;
+	return r == -EIO && statvfs(s->dir, &disk) == 0 && disk.f_bavail < FEW_BLOCKS ? -ENOSPC : r;
+}
+
 int store_write_commit(struct store_txn *t)
 {
 	struct store *s = t->store;
-	int r = from_lmdb(mdb_txn_commit(t->txn));
+	int r = full_or(s, from_lmdb(mdb_txn_commit(t->txn)));
 	free(t);
 	if (r < 0)
 		look_whether_broken(s);
@@ -352,7 +392,7 @@ static int put(struct store_txn *t, enum store_table table, struct span key, str
 	int r = mdb_put(t->txn, t->store->tables[table], &k, &v, flags);
 	if (r == MDB_KEYEXIST && flags) /* not larger than every key after all */
 		r = mdb_put(t->txn, t->store->tables[table], &k, &v, 0);
-	return from_lmdb(r);
+	return full_or(t->store, from_lmdb(r));
 }
 
 int store_put(struct store_txn *t, enum store_table table, struct span key, struct span value)
@@ -492,9 +532,50 @@ int store_clear_stale_readers(struct store *s)
 	return s->env ? from_lmdb(mdb_reader_check(s->env, &n_dead)) : -EIO;
 }
 
+/* Under another name until it is whole and on disk: what was cut short is never taken for a copy. */
 int store_copy(struct store *s, const char *to)
 {
+	char partial[PATH_BYTES], whole[PATH_BYTES];
+	int r = path_in(partial, to, "data.mdb.partial");
+	if (r == 0)
+		r = path_in(whole, to, DATA_FILE);
+	if (r < 0)
+		return r;
 	if (mkdir(to, 0750) < 0 && errno != EEXIST)
 		return -errno;
-	return from_lmdb(mdb_env_copy2(s->env, to, 0));
+	if (access(whole, F_OK) == 0)
+		return -EEXIST;
+	int fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	r = from_lmdb(mdb_env_copyfd2(s->env, fd, 0));
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	close(fd);
+	if (r == 0 && rename(partial, whole) < 0)
+		r = -errno;
+	if (r < 0)
+		unlink(partial);
+	return r == 0 ? sync_directory(to, "") : r;
+}
+
+int store_move(const char *from, const char *to)
+{
+	char old[PATH_BYTES], new[PATH_BYTES];
+	int r = path_in(old, from, DATA_FILE);
+	if (r == 0)
+		r = path_in(new, to, DATA_FILE);
+	if (r == 0 && rename(old, new) < 0)
+		r = -errno;
+	return r == 0 ? sync_directory(to, "") : r;
+}
+
+void store_remove(const char *dir)
+{
+	char path[PATH_BYTES];
+	if (path_in(path, dir, DATA_FILE) == 0)
+		unlink(path);
+	if (path_in(path, dir, "lock.mdb") == 0)
+		unlink(path);
+	rmdir(dir);
 }

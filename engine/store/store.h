@@ -109,7 +109,12 @@ struct store_size {
 void store_size(struct store *s, struct store_size *out);
 /* Frees the slots of readers whose process died. */
 int store_clear_stale_readers(struct store *s) __attribute__((warn_unused_result));
-/* A consistent copy beside a live writer. `to` is an empty or missing directory. */
+/* A consistent copy beside a live writer. `to` is an empty or missing directory (-EEXIST where a store is in
+ * it); what fails leaves no file in it. */
 int store_copy(struct store *s, const char *to) __attribute__((warn_unused_result));
+/* Moves the file of a closed store from one directory to another, an existing one on the same file system. */
+int store_move(const char *from, const char *to) __attribute__((warn_unused_result));
+/* Removes the files of a closed store, and its directory where nothing else is in it. */
+void store_remove(const char *dir);
 
 #endif

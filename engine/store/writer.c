@@ -19,6 +19,7 @@ struct writer {
 	unsigned n_waiting;           /* elements */
 	unsigned n_pressing;          /* operations that are not patient */
 	bool stopping;
+	_Atomic int last_error; /* of the last that failed */
 	_Atomic uint64_t queued, n_commits, n_elements, n_failures, last_batch, commit_us;
 };
 
@@ -115,8 +116,10 @@ static void run_batch(struct writer *w, struct write_op *batch)
 	const struct writer_hooks *hooks = &w->config.hooks;
 	hooks->batch_begin(hooks->ctx);
 	int r = commit_batch(w, batch);
-	if (r < 0)
+	if (r < 0) {
+		atomic_store_explicit(&w->last_error, r, memory_order_relaxed);
 		atomic_fetch_add_explicit(&w->n_failures, 1, memory_order_relaxed);
+	}
 	for (struct write_op *op = batch; r == 0 && op; op = op->next)
 		if (op->publish)
 			op->publish(op, hooks->ctx);
@@ -212,6 +215,7 @@ void writer_stats(struct writer *w, struct writer_stats *out)
 		.n_commits = atomic_load_explicit(&w->n_commits, memory_order_relaxed),
 		.n_elements = atomic_load_explicit(&w->n_elements, memory_order_relaxed),
 		.n_failures = atomic_load_explicit(&w->n_failures, memory_order_relaxed),
+		.last_error = atomic_load_explicit(&w->last_error, memory_order_relaxed),
 		.last_batch_elements = atomic_load_explicit(&w->last_batch, memory_order_relaxed),
 		.commit_us_total = atomic_load_explicit(&w->commit_us, memory_order_relaxed),
 	};

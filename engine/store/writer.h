@@ -56,6 +56,7 @@ int writer_submit(struct writer *w, struct write_op *op) __attribute__((warn_unu
 
 struct writer_stats {
 	uint64_t queued_elements, n_commits, n_elements, n_failures, last_batch_elements, commit_us_total;
+	int last_error; /* negative errno of the last failure; 0 none */
 };
 void writer_stats(struct writer *w, struct writer_stats *out);
 

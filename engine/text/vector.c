@@ -8,6 +8,8 @@
 #include "engine/text/text_internal.h"
 
 enum { VECTOR_TERMS = 14 };
+_Static_assert(LIMIT_TOPICS + LIMIT_PLACES + LIMIT_AUTHORS + 2 + VECTOR_TERMS <= LIMIT_VECTOR,
+               "what is declared, with a section and a source, leaves room for the terms");
 
 /* Shares of the squared length when everything is present; they add up to 1. */
 static const struct {
@@ -70,16 +72,17 @@ static float term_weight(const struct term *term, float idf)
 }
 
 /* Keeps the best terms by insertion; ties go to the earlier in the text. */
-static size_t best_terms(const struct text *t, const struct term_weights *w, size_t best[], float best_weight[], size_t max)
+static size_t best_terms(const struct text *t, const struct term_weights *w, size_t best[VECTOR_TERMS],
+                         float best_weight[VECTOR_TERMS])
 {
 	size_t n = 0;
 	for (size_t i = 0; i < t->n_terms; i++) {
 		if (t->terms[i].number || t->terms[i].short_word)
 			continue;
 		float weight = term_weight(&t->terms[i], w->idf[i]);
-		if (n == max && weight <= best_weight[n - 1])
+		if (n == VECTOR_TERMS && weight <= best_weight[n - 1])
 			continue;
-		size_t at = n < max ? n++ : n - 1;
+		size_t at = n < VECTOR_TERMS ? n++ : n - 1;
 		for (; at > 0 && best_weight[at - 1] < weight; at--) {
 			best[at] = best[at - 1];
 			best_weight[at] = best_weight[at - 1];
@@ -94,8 +97,7 @@ static int add_terms(struct builder *b)
 {
 	size_t best[VECTOR_TERMS];
 	float weight[VECTOR_TERMS];
-	size_t room = LIMIT_VECTOR - b->n;
-	size_t n = best_terms(b->text, b->weights, best, weight, room < VECTOR_TERMS ? room : VECTOR_TERMS);
+	size_t n = best_terms(b->text, b->weights, best, weight);
 	for (size_t i = 0; i < n; i++) {
 		struct span stem = term_name(b->text, &b->text->terms[best[i]]);
 		struct span topic = arena_printf(b->arena, "term:%.*s", (int)stem.len, stem.data);

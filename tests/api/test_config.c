@@ -10,6 +10,7 @@
 #include "engine/base/log.h"
 
 #define HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" /* of nothing (FIPS 180-4) */
+#define OTHER_HASH "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" /* of "abc" */
 
 static void good(void **state)
 {
@@ -30,6 +31,22 @@ static void good(void **state)
 	assert_int_equal(c.keys[0].sha256[0], 0xe3);
 	assert_int_equal(c.n_proxies, 1);
 	assert_int_equal(c.max_connections, 10000); /* not named: its default */
+	assert_int_equal(config_parse(SPAN("{\"listen\":\"localhost:65535\"}"), &c, &p), 0);
+	assert_string_equal(c.listen, "127.0.0.1:65535");
+}
+
+static void some_settings_wait_for_a_start(void **state)
+{
+	static struct config running, fresh;
+	struct config_problems p;
+	const char *names[CONFIG_SETTINGS_MAX];
+	config_defaults(&running);
+	assert_int_equal(config_waiting(&running, &running, names), 0);
+	assert_int_equal(config_parse(SPAN("{\"listen\":\"127.0.0.1:1\",\"live_days\":3,\"log_level\":\"warn\",\"access_log\":false,"
+	                                   "\"key_rate\":3,\"models_dir\":\"/m\",\"default_model\":\"d\"}"), &fresh, &p), 0);
+	assert_int_equal(config_waiting(&running, &fresh, names), 2);
+	assert_string_equal(names[0], "listen");
+	assert_string_equal(names[1], "live_days");
 }
 
 static void refused(void **state)
@@ -48,8 +65,13 @@ static void refused(void **state)
 		{"{\"keys\":[{\"name\":\"k\",\"sha256\":\"12\",\"scopes\":[]}]}", "/keys/0/sha256"},
 		{"{\"keys\":[{\"name\":\"k\",\"sha256\":\"" HASH "\",\"scopes\":[\"all\"]}]}", "/keys/0/scopes/0"},
 		{"{\"keys\":[{\"name\":\"k\",\"sha256\":\"" HASH "\",\"scopes\":[],\"key\":\"x\"}]}", "/keys/0/key"},
-		{"{\"keys\":[{\"name\":\"k\",\"sha256\":\"" HASH "\",\"scopes\":[]},{\"name\":\"k\",\"sha256\":\"" HASH
-		 "\",\"scopes\":[]}]}", "/keys/1/name"},
+		{"{\"keys\":[{\"name\":\"k\",\"sha256\":\"" HASH "\",\"scopes\":[]}]}", "/keys/0/scopes"},
+		{"{\"keys\":[{\"name\":\"k\",\"sha256\":\"" HASH "\",\"scopes\":[\"read\"]},{\"name\":\"k\",\"sha256\":\"" OTHER_HASH
+		 "\",\"scopes\":[\"read\"]}]}", "/keys/1/name"},
+		{"{\"keys\":[{\"name\":\"k\",\"sha256\":\"" HASH "\",\"scopes\":[\"read\"]},{\"name\":\"l\",\"sha256\":\"" HASH
+		 "\",\"scopes\":[\"read\"]}]}", "/keys/1/sha256"},
+		{"{\"listen\":\"127.0.0.1\"}", "/listen"}, {"{\"listen\":\":8080\"}", "/listen"},
+		{"{\"listen\":\"127.0.0.1:65536\"}", "/listen"}, {"{\"listen\":\"example.org:80\"}", "/listen"},
 	};
 	static struct config c;
 	config_defaults(&c);
@@ -94,6 +116,7 @@ static void networks(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(good), cmocka_unit_test(refused), cmocka_unit_test(networks)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(good), cmocka_unit_test(refused),
+	                                   cmocka_unit_test(some_settings_wait_for_a_start), cmocka_unit_test(networks)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,7 +180,8 @@ class BadInput(unittest.TestCase):
                                    ("cursor=" + "A" * 4000, "/cursor"), ("section=" + "x" * 257, "/section"),
                                    ("topic=" + "x" * 300, "/topic"), ("language=" + "x" * 36, "/language"),
                                    ("source=%01", "/source"), ("source=%00", None),
-                                   ("place=%ff", None), ("place=%zz", None), ("limit=1&limit=2", None)):
+                                   ("place=%ff", None), ("place=%zz", None), ("limit=1&limit=2", "/limit"),
+                                   ("language=english%20x", "/language")):
                 with self.subTest(path=path, query=query[:40]):
                     self.refused("GET", f"{path}?{query}", None, pointer)
         for query, pointer in (("order=best", "/order"), ("explain=2", "/explain"), ("exclude=" + ",".join(["x"] * 201), "/exclude"),

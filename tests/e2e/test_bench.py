@@ -46,6 +46,11 @@ def bench(*arguments):
 
 
 class Bench(unittest.TestCase):
+    def test_a_path_is_not_taken_in_the_url(self):
+        status, error = bench("--url", "http://127.0.0.1:1/v1/latest", "--seconds", "0.1")
+        self.assertEqual(status, 2)
+        self.assertIn("--path", error)
+
     def test_a_stall_counts_for_every_request_that_was_due_in_it(self):
         """100 a second for 2 s on one connection, a stall of 1 s: of 200 requests those due in it, about 100, waited 0 to
         1 s, so more than a quarter of all waited over 250 ms; a generator that waited with the server would report one."""
@@ -99,6 +104,9 @@ class Bench(unittest.TestCase):
             self.assertEqual((status, out["status_2xx"], out["errors"]), (0, out["requests"], 0))
             self.assertGreater(out["events"], 0)
             client.close()
+            status, out, _ = server.run("bench", *url, "--rate", "40", "--what", "events", "--articles", "10")
+            self.assertEqual(status, 0)
+            self.assertIn("bench-a0", out)  # says what it needs, as half of them are not there
         finally:
             running.stop()
             running.clean()

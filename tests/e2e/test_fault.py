@@ -5,11 +5,13 @@ writes again when the fault has gone, and what it acknowledged is there after ki
 import errno
 import os
 import random
+import re
 import shutil
 import tempfile
+import time
 import unittest
 
-from server import Server, run
+from server import Server, run, select_wait
 from shim import Control, environment, seeded
 from writers import Load, Seen, Writer, arguments, post_again, restart, settle
 
@@ -90,6 +92,10 @@ class Fault(unittest.TestCase):
         client = self.server.client()
         self.assertGreater(client.get("/v1/stats")[1]["commit_failures"], 0)
         client.close()
+        deadline = time.monotonic() + 20
+        while not re.search(r'"level":"error","event":"commits_failed","n":\d+,"error":"[A-Z][^"]+"', self.server.log_text()):
+            self.assertLess(time.monotonic(), deadline, "whoever minds the server can't see it in the log")
+            select_wait(0.05)
         self.survive(writers, rng)
 
     def test_a_full_map(self):

@@ -102,6 +102,16 @@ class Lists(unittest.TestCase):
         self.assertNotIn("a1", ids)
         self.assertEqual(self.client.get("/v1/articles/none/related")[0], 404)
 
+    def test_related_speaks_of_the_article_and_of_no_reader(self):
+        self.store(article(1, "Tram line opens in the north", topics=["transport"], places=["Soweto"], section="City"),
+                   article(2, "New buses for the suburbs", topics=["transport"], places=["Soweto"], section="City"))
+        for language, words in (("en", ["About transport too", "From Soweto too"]), ("af", ["Gaan ook oor transport"])):
+            (item,) = self.client.get(f"/v1/articles/a1/related?lang={language}")[1]["items"]
+            said = [reason["text"] for reason in item["reasons"]]
+            for text in words:
+                self.assertIn(text, said)
+            self.assertFalse([text for text in said if text.split()[0] in ("You", "Jy")], said)
+
     def test_new_counts_what_came_since_a_feed(self):
         self.store(article(1, "Tram line opens in the north"))
         _, feed = self.client.get("/v1/users/u/feed")

@@ -3,14 +3,16 @@ import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import time
 import unittest
 
-from server import Server, run, select_wait
+from server import BINARY, Server, run, select_wait
 from shim import seeded
 from writers import Load, Seen, Writer, arguments, restart, settle
 
@@ -61,6 +63,26 @@ class Second(Folder):
         server.kill()  # the lock goes with the process, however it ends
         server.start()
         self.assertEqual(server.stop(), 0)
+
+
+class Files(Folder):
+    def serve(self, soft, hard):
+        data = self.folder()
+        process = subprocess.Popen([BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))
+        process.stdout.readline()  # it serves
+        limit = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        process.terminate()
+        return limit, process.communicate(timeout=60)[1]
+
+    def test_as_many_files_as_connections_are_asked_for(self):
+        (soft, _), said = self.serve(256, 16384)
+        self.assertGreater(soft, 10000)
+        self.assertNotIn("max_connections", said)
+        limit, said = self.serve(256, 512)
+        self.assertEqual(limit, (512, 512))
+        self.assertRegex(said, r"\Amynews serve: may open 512 files, too few for max_connections 10000[^\n]*\n")
 
 
 class Slow:
@@ -233,6 +255,30 @@ class Reload(Folder):
         self.put_config()
         self.reload()
         self.assertEqual(self.version(), "1")
+
+    def test_what_waits_for_a_start_is_named(self):
+        self.put_config(threads=3, live_days=9, access_log=False)
+        self.reload()
+        line = json.loads(next(line for line in self.server.log_text().splitlines() if '"event":"reloaded"' in line))
+        self.assertEqual((line["level"], line["after_restart"]), ("warn", ["threads", "live_days"]))
+
+    def test_check_says_what_serve_would(self):
+        entry = {"name": "desk", "sha256": hashlib.sha256(KEY.encode()).hexdigest(), "scopes": ["read"]}
+        self.assertEqual(run("config", "--check", self.config), (0, f"{self.config}: good\n", ""))
+        self.put_config(listen="0.0.0.0:8080", keys=[entry])
+        self.assertEqual(run("config", "--check", self.config)[0], 0)
+        for settings, word in (({"listen": "0.0.0.0:8080"}, "/keys"), ({"default_model": "absent"}, "absent"),
+                               ({"models_dir": self.models + "/nowhere"}, "nowhere"), ({"listen": "127.0.0.1"}, "/listen")):
+            with self.subTest(settings=settings):
+                self.put_config(**settings)
+                status, out, error = run("config", "--check", self.config)
+                self.assertEqual((status, out), (1, ""))
+                self.assertRegex(error, r"\A[^\n]*" + word + r"[^\n]*\n\Z")
+        self.put_model("broken", None, "{")
+        self.put_config()
+        status, out, error = run("config", "--check", self.config)
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("broken", error)
 
     def test_bad_settings_change_nothing(self):
         good = {"models_dir": self.models}

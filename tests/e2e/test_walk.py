@@ -1,4 +1,5 @@
 """The main job end to end: stories in, clicks in, a changed feed out, durable."""
+import hashlib
 import json
 import os
 import sys
@@ -76,12 +77,33 @@ class Walk(unittest.TestCase):
         self.restart(crash=True)
         self.assertEqual((self.client.get("/v1/users/u/interests")[1], self.feed_ids("u")), before)
 
+    def test_an_id_made_here_undoes_that_event_alone(self):
+        self.client.post("/v1/articles", [article(n) for n in range(5)])
+        event = {"user_id": "u", "article_id": "a1", "type": "click"}
+        made = self.client.post("/v1/events", event)[1]["results"][0]["id"]
+        status, answer = self.client.post("/v1/events", {"id": made, "user_id": "v", "article_id": "a2", "type": "click"})
+        self.assertEqual((status, answer["errors"][0]["pointer"]), (400, "/id"), answer)
+        self.assertEqual(len(self.client.get("/v1/users/u/history")[1]["items"]), 1)
+        self.assertEqual(self.client.ask("DELETE", "/v1/events/" + made)[0], 204)
+        self.assertEqual(self.client.get("/v1/users/u/history")[1]["items"], [])
+
+    def test_an_interest_is_read_as_it_was_set(self):
+        for weight in (3, -0.5, 16, 0):
+            change = {"topics": [{"topic": "section:sport", "weight": weight, "follow": True}]}
+            status, answer = self.client.ask("PATCH", "/v1/users/u/interests", change)
+            self.assertEqual(status, 200, answer)
+            (interest,) = answer["topics"]
+            self.assertEqual((interest["topic"], interest["follow"]), ("section:sport", True))
+            self.assertAlmostEqual(interest["weight"], weight, places=3)
+            self.assertAlmostEqual(interest["short_term"], weight / 2, places=3)
+
     def test_erase_leaves_nothing(self):
         user = "somebody-to-forget-4711"
         self.client.post("/v1/articles", [article(n) for n in range(20)])
         for n in range(10):
             self.client.post("/v1/events", {"id": f"x{n}", "user_id": user, "article_id": f"a{n}", "type": "click"})
             self.feed_ids(user, "limit=3")
+        tokens = [self.client.post(f"/v1/users/{user}/tokens", {"scope": "feed"})[1]["token"] for _ in range(16)]
         self.assertEqual(self.client.get(f"/v1/users/{user}/export")[0], 200)
         self.assertEqual(self.client.ask("DELETE", f"/v1/users/{user}")[0] // 100, 2)
         self.assertEqual(self.client.get(f"/v1/users/{user}/export")[0], 404)
@@ -93,8 +115,43 @@ class Walk(unittest.TestCase):
         status, _, error = run("compact", "--data", self.server.data, "--to", copy)
         self.assertEqual(status, 0, error)
         with open(os.path.join(copy, "data.mdb"), "rb") as file:
-            self.assertNotIn(user.encode(), file.read())
+            left = file.read()
+        self.assertEqual(left.count(user.encode()), 0)
+        for token in tokens:
+            self.assertEqual(left.count(hashlib.sha256(token.encode()).digest()), 0)
         self.server.start()
+
+    def test_a_compacted_copy_forgets_what_nothing_names(self):
+        self.client.post("/v1/articles", [article(n) for n in range(20)]
+                         + [article(20, topics=["read-and-gone"]), article(21, topics=["never-read-and-gone"])])
+        self.client.post("/v1/events", {"user_id": "u", "article_id": "a20", "type": "like"})
+        for gone in ("a20", "a21"):
+            self.assertEqual(self.client.ask("DELETE", f"/v1/articles/{gone}")[0] // 100, 2)
+        _, before = self.client.get("/v1/users/u/feed?explain=1")
+        interests = self.client.get("/v1/users/u/interests")
+        self.client.close()
+        self.assertEqual(self.server.stop(), 0)
+        copy = self.server.data + ".copy"
+        self.addCleanup(lambda: __import__("shutil").rmtree(copy, ignore_errors=True))
+        self.assertEqual(run("compact", "--data", self.server.data, "--to", copy)[0], 0)
+        self.assertEqual(run("check", "--data", copy)[1], "nothing wrong\n")
+        with open(os.path.join(copy, "data.mdb"), "rb") as file:
+            data = file.read()
+        self.assertNotIn(b"never-read-and-gone", data)
+        self.assertIn(b"topic:read-and-gone", data)
+        original, self.server.data = self.server.data, copy
+        self.addCleanup(setattr, self.server, "data", original)
+        self.server.start()
+        self.client = self.server.client()
+        self.addCleanup(self.client.close)
+        _, after = self.client.get("/v1/users/u/feed?explain=1")
+        self.assertEqual(after["items"], before["items"])
+        self.assertEqual(self.client.get("/v1/users/u/interests"), interests)
+        self.client.post("/v1/articles", [article(n) for n in range(22, 40)])
+        self.assertEqual(self.client.get("/v1/articles/a30")[1]["topics"], ["topic 2"])
+        self.client.close()
+        self.assertEqual(self.server.stop(), 0)
+        self.assertEqual(run("check", "--data", copy)[1], "nothing wrong\n")
 
     def test_paging_never_repeats_or_skips_while_things_arrive(self):
         first = [article(n, topics=[f"t{n}"]) for n in range(500)]

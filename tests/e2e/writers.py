@@ -223,8 +223,12 @@ class Load:
 
 def settled(client, user, what):
     """What is kept of a reader; None when nothing. A reader whose erasing goes on is not shown any more but refuses
-    writes (409), so one that isn't shown is asked to go once more, until it is gone to the writer too."""
+    writes (409), so one that isn't shown is asked to go once more, until it is gone to the writer too. After a fault reads
+    are refused (503) until the next write or tick, a second at most, has opened the store anew."""
+    deadline = time.monotonic() + 10
     status, answer = client.get(f"/v1/users/{user}/{what}")
+    while status == 503 and time.monotonic() < deadline:
+        status, answer = client.get(f"/v1/users/{user}/{what}")
     assert status in (200, 404), (user, status, answer)
     while status == 404:
         again, problem = client.ask("DELETE", f"/v1/users/{user}")

@@ -53,7 +53,53 @@ static void test_defaults(void **state)
 	model_free(m);
 }
 
+/* What a learning model's file leaves out, and all it may say. */
+static void test_learning(void **state)
+{
+	struct model *m = NULL;
+	struct model_problem problem;
+	assert_int_equal(model_parse(SPAN("{\"name\":\"a\",\"version\":\"1\",\"kind\":\"online\",\"weights\":{}}"), &all, &m, &problem), 0);
+	assert_true(model_has_shortlist(m) && model_learns(m));
+	assert_int_equal(m->n_columns, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(m->columns[i] && m->prior[i] == 0);
+	assert_true(m->learn.rate == 0.05 && m->learn.g0 == 10 && m->learn.hidden == 0 && m->learn.delay_s == 600);
+	assert_true(m->learn.goals[MODEL_CLICK] == 1 && m->learn.goals[MODEL_SAVE] == 0);
+	assert_false(m->learn.crosses[0] || m->learn.crosses[1]);
+	model_free(m);
+	assert_int_equal(model_parse(SPAN("{\"name\":\"a\",\"version\":\"1\",\"kind\":\"mlp\",\"weights\":{}}"), &all, &m, &problem), 0);
+	assert_true(m->learn.hidden == 24 && m->learn.replays == 2 && m->learn.memory == 20000);
+	model_free(m);
+	struct span text = SPAN("{\"name\":\"a\",\"version\":\"1\",\"kind\":\"mlp\",\"weights\":{},"
+	                        "\"shortlist\":{\"prior\":{\"clicks\":0.5,\"seen\":-1000},\"without\":[\"age\",\"age\"]},"
+	                        "\"learn\":{\"rate\":10,\"g0\":1e6,\"hidden\":64,\"hidden_rate\":0,\"replays\":8,\"memory\":100000,"
+	                        "\"delay_s\":604800,\"goals\":{\"hide\":-2,\"click\":0.25},"
+	                        "\"crosses\":{\"alpha\":1e-6,\"beta\":0,\"l1\":1000,\"l2\":0,\"without\":[\"word\"]}}}");
+	assert_int_equal(model_parse(text, &all, &m, &problem), 0);
+	assert_true(m->prior[0] == 0.5 && m->prior[1] == 0 && m->prior[2] == -1000);
+	assert_true(m->columns[0] && !m->columns[1] && m->columns[2]);
+	assert_true(m->learn.rate == 10 && m->learn.g0 == 1e6 && m->learn.hidden_rate == 0);
+	assert_int_equal(m->learn.hidden, MODEL_HIDDEN_MAX);
+	assert_int_equal(m->learn.replays, 8);
+	assert_int_equal(m->learn.memory, 100000);
+	assert_int_equal(m->learn.delay_s, 604800);
+	assert_true(m->learn.goals[MODEL_HIDE] == -2 && m->learn.goals[MODEL_CLICK] == 0.25 && m->learn.goals[MODEL_READ] == 0);
+	assert_true(m->learn.cross_alpha == 1e-6 && m->learn.cross_beta == 0 && m->learn.cross_l1 == 1000);
+	assert_true(m->learn.crosses[0] && !m->learn.crosses[1]);
+	assert_int_equal(model_n_params(m), 6 + MODEL_POSITIONS + 64 * 6 + 64 + 64);
+	model_free(m);
+	/* At the other end. */
+	text = SPAN("{\"name\":\"a\",\"version\":\"1\",\"kind\":\"mlp\",\"weights\":{},\"shortlist\":{},"
+	            "\"learn\":{\"rate\":0,\"g0\":1e-6,\"hidden\":0,\"replays\":0,\"memory\":0,\"delay_s\":0,\"goals\":{},\"crosses\":{}}}");
+	assert_int_equal(model_parse(text, &all, &m, &problem), 0);
+	assert_int_equal(m->learn.hidden, 0);
+	assert_true(m->learn.crosses[0] && m->learn.crosses[1] && m->learn.goals[MODEL_CLICK] == 1);
+	model_free(m);
+}
+
 #define HEAD "{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}"
+#define LEARNS(kind, rest) "{\"name\":\"a\",\"version\":\"1\",\"kind\":\"" kind "\",\"weights\":{}," rest "}"
+#define MLP(rest) LEARNS("mlp", rest)
 #define LONG64 "0123456789012345678901234567890123456789012345678901234567890123"
 
 static const struct {
@@ -107,6 +153,50 @@ static const struct {
 	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1,\"window\":1}]}}", "/diversity/caps/0/window"},
 	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1,\"window\":101}]}}", "/diversity/caps/0/window"},
 	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1,\"window\":2,\"x\":1}]}}", "/diversity/caps/0/x"},
+	{HEAD ",\"shortlist\":{}}", "/shortlist"},
+	{HEAD ",\"learn\":{}}", "/learn"},
+	{MLP("\"shortlist\":[]"), "/shortlist"},
+	{MLP("\"shortlist\":{\"priors\":{}}"), "/shortlist/priors"},
+	{MLP("\"shortlist\":{\"prior\":[]}"), "/shortlist/prior"},
+	{MLP("\"shortlist\":{\"prior\":{\"popularity\":1}}"), "/shortlist/prior/popularity"}, /* a group's name */
+	{MLP("\"shortlist\":{\"prior\":{\"clicks\":\"1\"}}"), "/shortlist/prior/clicks"},
+	{MLP("\"shortlist\":{\"prior\":{\"clicks\":1000.5}}"), "/shortlist/prior/clicks"},
+	{MLP("\"shortlist\":{\"prior\":{\"clicks\":-1000.5}}"), "/shortlist/prior/clicks"},
+	{MLP("\"shortlist\":{\"without\":\"age\"}"), "/shortlist/without"},
+	{MLP("\"shortlist\":{\"without\":[\"age\",\"clicks\"]}"), "/shortlist/without/1"},
+	{MLP("\"shortlist\":{\"without\":[null]}"), "/shortlist/without/0"},
+	{MLP("\"learn\":3"), "/learn"},
+	{MLP("\"learn\":{\"speed\":1}"), "/learn/speed"},
+	{MLP("\"learn\":{\"rate\":-0.001}"), "/learn/rate"},
+	{MLP("\"learn\":{\"rate\":10.001}"), "/learn/rate"},
+	{MLP("\"learn\":{\"rate\":null}"), "/learn/rate"},
+	{MLP("\"learn\":{\"g0\":0}"), "/learn/g0"},
+	{MLP("\"learn\":{\"g0\":1000001}"), "/learn/g0"},
+	{MLP("\"learn\":{\"hidden_rate\":-1}"), "/learn/hidden_rate"},
+	{MLP("\"learn\":{\"hidden_rate\":11}"), "/learn/hidden_rate"},
+	{MLP("\"learn\":{\"hidden\":65}"), "/learn/hidden"},
+	{MLP("\"learn\":{\"hidden\":-1}"), "/learn/hidden"},
+	{MLP("\"learn\":{\"hidden\":2.0}"), "/learn/hidden"},
+	{LEARNS("online", "\"learn\":{\"hidden\":1}"), "/learn/hidden"},
+	{MLP("\"learn\":{\"replays\":9}"), "/learn/replays"},
+	{MLP("\"learn\":{\"memory\":100001}"), "/learn/memory"},
+	{MLP("\"learn\":{\"delay_s\":604801}"), "/learn/delay_s"},
+	{MLP("\"learn\":{\"delay_s\":-1}"), "/learn/delay_s"},
+	{MLP("\"learn\":{\"goals\":[]}"), "/learn/goals"},
+	{MLP("\"learn\":{\"goals\":{\"impression\":1}}"), "/learn/goals/impression"},
+	{MLP("\"learn\":{\"goals\":{\"click\":1001}}"), "/learn/goals/click"},
+	{MLP("\"learn\":{\"goals\":{\"click\":true}}"), "/learn/goals/click"},
+	{MLP("\"learn\":{\"crosses\":[]}"), "/learn/crosses"},
+	{MLP("\"learn\":{\"crosses\":{\"l3\":1}}"), "/learn/crosses/l3"},
+	{MLP("\"learn\":{\"crosses\":{\"alpha\":0}}"), "/learn/crosses/alpha"},
+	{MLP("\"learn\":{\"crosses\":{\"alpha\":1001}}"), "/learn/crosses/alpha"},
+	{MLP("\"learn\":{\"crosses\":{\"beta\":-0.1}}"), "/learn/crosses/beta"},
+	{MLP("\"learn\":{\"crosses\":{\"l1\":-0.1}}"), "/learn/crosses/l1"},
+	{MLP("\"learn\":{\"crosses\":{\"l2\":1001}}"), "/learn/crosses/l2"},
+	{MLP("\"learn\":{\"crosses\":{\"l2\":\"1\"}}"), "/learn/crosses/l2"},
+	{MLP("\"learn\":{\"crosses\":{\"without\":{}}}"), "/learn/crosses/without"},
+	{MLP("\"learn\":{\"crosses\":{\"without\":[\"word\",\"age\"]}}"), "/learn/crosses/without/1"},
+	{LEARNS("trees", "\"about\":\"\""), "/kind"},
 	{HEAD ",\"explore\":1.5}", "/explore"},
 	{HEAD ",\"explore\":false}", "/explore"},
 };
@@ -172,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),     cmocka_unit_test(test_defaults), cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_learning),
 		cmocka_unit_test(test_long_key), cmocka_unit_test(test_limits),   cmocka_unit_test(test_score),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,8 @@ static void refusals(void **state)
 		{"{\"user_id\":\"u\",\"article_id\":\"a\",\"type\":\"custom:vote\"}", NULL},
 		{"{\"user_id\":\"u\",\"article_id\":\"a\",\"type\":3}", "/type"},
 		{E(",\"id\":7"), "/id"}, {E(",\"id\":\"\""), "/id"},
+		{E(",\"id\":\"e-1\""), "/id"}, {E(",\"id\":\"e-0123456789abcdef\""), "/id"}, {E(",\"id\":\"e-\""), NULL},
+		{E(",\"id\":\"e-A\""), NULL}, {E(",\"id\":\"e-1-1\""), NULL}, {E(",\"id\":\"e-00000000000000001\""), NULL},
 		{E(",\"at\":\"2026-11-20T12:00:00Z\""), NULL}, {E(",\"at\":1790000000"), NULL}, {E(",\"at\":\"now\""), "/at"},
 		{E(",\"at\":-5"), "/at"}, {E(",\"at\":1e12"), "/at"}, {E(",\"at\":\"10000-01-01T00:00:00Z\""), "/at"},
 		{E(",\"feed_id\":3"), "/feed_id"},

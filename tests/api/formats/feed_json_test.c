@@ -3,19 +3,22 @@
 #include "engine/base/json.h"
 #include "tests/api/formats/refuse.h"
 
-static void words_text(struct buf *out, const char *code, struct span topic, double contribution, const void *language)
+static void words_text(struct buf *out, const struct feed_reason *reason, struct span topic, const void *language)
 {
-	buf_printf(out, "<%s> \"%.*s\" %s", code, (int)topic.len, topic.data, (const char *)language);
+	buf_printf(out, "<%s of %s, %d> \"%.*s\" %s", reason->code, reason->group ? reason->group : "none", reason->stands,
+	           (int)topic.len, topic.data, (const char *)language);
 }
 
 static void whole(void **state)
 {
 	const struct span others[] = {SPAN("{\"id\":\"b\"}"), SPAN("{\"id\":\"c\"}")};
-	const struct feed_reason reasons[] = {{.code = "topic_long", .topic = SPAN("topic:x"), .label = SPAN("X"), .contribution = 0.5},
-	                                      {.code = "fresh", .contribution = -0.25}};
+	const struct feed_reason reasons[] = {
+		{.code = "topic_long", .topic = SPAN("topic:x"), .label = SPAN("X"), .contribution = 0.5},
+		{.code = "clicks_1h", .group = "popularity", .stands = -1, .contribution = -0.25},
+		{.code = "topic_short", .group = "topics", .stands = 1, .topic = SPAN("author:ann"), .contribution = 0.125}};
 	const struct feed_item items[] = {
 		{.position = 1, .card = SPAN("{\"id\":\"a\"}"), .score = 1.5, .propensity = 1, .moved_by = 2, .story = 7,
-		 .story_size = 3, .others = others, .n_others = 2, .reasons = reasons, .n_reasons = 2},
+		 .story_size = 3, .others = others, .n_others = 2, .reasons = reasons, .n_reasons = 3},
 		{.position = 2, .card = SPAN("{\"id\":\"d\"}"), .story = 8, .story_size = 1, .pinned = true}};
 	const struct feed feed = {.feed_id = "f1", .as_of_ms = 1790000000000, .model = "default", .model_version = "1",
 	                          .items = items, .n_items = 2, .next_cursor = SPAN("next"), .logged = true};
@@ -26,6 +29,8 @@ static void whole(void **state)
 	assert_int_equal(json_parse(buf_span(&b), &v, NULL), 0);
 	json_t *first = json_array_get(json_object_get(v, "items"), 0);
 	json_t *reason = json_array_get(json_object_get(first, "reasons"), 0);
+	json_t *second = json_array_get(json_object_get(first, "reasons"), 1);
+	json_t *author = json_array_get(json_object_get(first, "reasons"), 2);
 	assert_string_equal(json_string_value(json_object_get(v, "feed_id")), "f1");
 	assert_string_equal(json_string_value(json_object_get(v, "next_cursor")), "next");
 	assert_int_equal(json_array_size(json_object_get(v, "experiments")), 0);
@@ -35,8 +40,12 @@ static void whole(void **state)
 	assert_string_equal(json_string_value(json_object_get(json_object_get(first, "story"), "id")), "7");
 	assert_int_equal(json_array_size(json_object_get(json_object_get(first, "story"), "others")), 2);
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(first, "moved"), "from")), 3);
-	assert_string_equal(json_string_value(json_object_get(reason, "text")), "<topic_long> \"X\" en");
-	assert_null(json_object_get(json_array_get(json_object_get(first, "reasons"), 1), "topic"));
+	assert_string_equal(json_string_value(json_object_get(reason, "text")), "<topic_long of none, 0> \"X\" en");
+	assert_string_equal(json_string_value(json_object_get(second, "text")), "<clicks_1h of popularity, -1> \"\" en");
+	assert_null(json_object_get(second, "topic"));
+	/* An author reads as a source does; the code stays. */
+	assert_string_equal(json_string_value(json_object_get(author, "text")), "<source of source, 1> \"author:ann\" en");
+	assert_string_equal(json_string_value(json_object_get(author, "code")), "topic_short");
 	assert_true(json_is_true(json_object_get(json_array_get(json_object_get(v, "items"), 1), "pinned")));
 	json_decref(v);
 	buf_free(&b);

@@ -9,6 +9,7 @@
 #include "api/messages/language.h"
 #include "api/messages/messages.h"
 #include "engine/base/json.h"
+#include "engine/rank/columns.h"
 #include "engine/rank/rank.h"
 
 static const char *const languages[] = {"en", "af", "fr", "th", "zu"};
@@ -20,6 +21,18 @@ static const char *const codes[] = {
 	"popular_12h", "popular_48h", "ctr",       "boost",      "explore",     "pin",         "base"};
 enum { N_CODES = sizeof(codes) / sizeof(codes[0]) };
 _Static_assert((int)N_CODES == (int)N_FEATURES + 2, "each feature has a sentence, and pin and base");
+
+/* What columns and crosses belong to, whose sentences stand in for theirs. */
+static const struct {
+	const char *name;
+	bool has_topic, has_less;
+} groups[] = {
+	{"popularity", false, true}, {"age", false, true},          {"editor", false, true},  {"premium", false, true},
+	{"stage_one", false, true},  {"seen", false, true},         {"reader", false, true},  {"section", true, true},
+	{"source", true, true},      {"topics", true, true},        {"similarity", false, true}, {"words", false, true},
+	{"co_read", false, true},    {"head_to_head", false, true}, {"section_next", true, true}, {"crosses", false, false},
+	{"shows", false, true},      {"base", false, false}};
+enum { N_GROUPS = sizeof(groups) / sizeof(groups[0]), N_GROUPS_OF_FEATURES = 5 /* age, seen, section, source, base */ };
 
 static const char *const outcomes[] = {"eligible", "not_live", "embargoed", "expired",
                                        "read",     "muted",    "filtered",  "excluded"};
@@ -111,7 +124,7 @@ static void assert_same_shape(const char *language, const json_t *a, const json_
 static void test_files_agree(void **state)
 {
 	json_t *english = load("en");
-	assert_int_equal(json_object_size(json_object_get(english, "reasons")), N_CODES);
+	assert_int_equal(json_object_size(json_object_get(english, "reasons")), N_CODES + N_GROUPS - N_GROUPS_OF_FEATURES);
 	assert_int_equal(json_object_size(json_object_get(english, "outcomes")), N_OUTCOMES);
 	for (size_t i = 0; i < N_LANGUAGES; i++) {
 		json_t *root = load(languages[i]);
@@ -123,26 +136,101 @@ static void test_files_agree(void **state)
 
 /* ---- sentences ---- */
 
+static struct span say(const struct messages_language *l, struct messages_cause cause, struct buf *out)
+{
+	buf_clear(out);
+	messages_reason(l, &cause, out);
+	assert_false(out->failed);
+	return buf_span(out);
+}
+
+/* A sentence, not the code; all its marks filled; the topic in it or not. */
+static void assert_sentence(const struct messages_language *l, struct messages_cause cause, bool has_topic)
+{
+	struct buf b = {0}, other = {0};
+	cause.topic = SPAN("topic:Gauteng");
+	struct span text = say(l, cause, &b);
+	assert_true(text.len > 0 && !span_equal_cstr(text, cause.code));
+	assert_null(memchr(text.data, '{', text.len));
+	assert_int_equal(memmem(text.data, text.len, "Gauteng", 7) != NULL, has_topic);
+	assert_null(memmem(text.data, text.len, "topic:", 6));
+	cause.topic = (struct span){NULL, 0};
+	assert_int_equal(span_equal(text, say(l, cause, &other)), !has_topic);
+	buf_free(&b);
+	buf_free(&other);
+}
+
+static size_t group_of(const char *name)
+{
+	for (size_t i = 0; i < N_GROUPS; i++)
+		if (strcmp(groups[i].name, name) == 0)
+			return i;
+	fail_msg("the group %s has no sentence", name);
+	return 0;
+}
+
+static bool names_feature(const char *code)
+{
+	for (int f = 0; f < N_FEATURES; f++)
+		if (strcmp(rank_feature_names[f], code) == 0)
+			return true;
+	return false;
+}
+
+static void test_every_group(void **state)
+{
+	struct buf more = {0}, less = {0};
+	for (size_t i = 0; i < N_LANGUAGES; i++) {
+		const struct messages_language *l = messages_at(*state, i);
+		for (size_t g = 0; g < N_GROUPS; g++) {
+			struct messages_cause c = {.code = groups[g].name, .group = groups[g].name};
+			for (int lowers = 0; lowers <= 1; lowers++)
+				for (int stands = 0; stands <= 1; stands++) {
+					c.lowers = lowers;
+					c.stands = stands;
+					assert_sentence(l, c, groups[g].has_topic);
+				}
+			c.stands = -1;
+			if (groups[g].has_less)
+				assert_sentence(l, c, false);
+		}
+		/* Columns: with sentences of their own where features have the same name, else their group's. */
+		for (int column = 0; column < N_COLUMNS; column++) {
+			struct messages_cause c = {.code = rank_column_names[column], .group = rank_column_groups[column], .stands = 1};
+			struct messages_cause group = c;
+			size_t g = group_of(c.group);
+			group.code = c.group;
+			if (!names_feature(c.code) && strcmp(c.code, "section_next") != 0)
+				assert_true(span_equal(say(l, c, &more), say(l, group, &less)));
+			assert_sentence(l, c, groups[g].has_topic);
+			c.stands = -1; /* what stands below its list says something else, and the same either way */
+			assert_false(span_equal(say(l, c, &more), say(l, (struct messages_cause){c.code, c.group, {0}, false, 1}, &less)));
+			assert_sentence(l, c, false);
+			c.lowers = true;
+			assert_true(span_equal(say(l, c, &less), buf_span(&more)));
+		}
+		for (int k = 0; k < N_CROSSES; k++) {
+			char code[64];
+			snprintf(code, sizeof(code), "cross_%s", rank_cross_names[k]);
+			assert_sentence(l, (struct messages_cause){.code = code, .group = "crosses"}, false);
+			assert_sentence(l, (struct messages_cause){.code = code, .group = "crosses", .lowers = true}, false);
+		}
+	}
+	buf_free(&more);
+	buf_free(&less);
+}
+
 static void test_every_code(void **state)
 {
 	const struct messages *m = *state;
-	struct buf b = {0}, other = {0};
+	struct buf b = {0};
+	for (int f = 0; f < N_FEATURES; f++) /* the list above is the table's */
+		assert_string_equal(rank_feature_names[f], codes[f]);
 	for (size_t i = 0; i < N_LANGUAGES; i++) {
 		const struct messages_language *l = messages_at(m, i);
 		for (size_t k = 0; k < N_CODES; k++)
-			for (int lowers = 0; lowers <= 1; lowers++) {
-				buf_clear(&b);
-				messages_reason(l, codes[k], lowers, SPAN("topic:Gauteng"), &b);
-				assert_false(b.failed);
-				assert_true(b.len > 0 && !span_equal_cstr(buf_span(&b), codes[k]));
-				assert_null(memchr(b.data, '{', b.len));
-				bool has_topic = k <= 9; /* up to edition */
-				assert_int_equal(memmem(b.data, b.len, "Gauteng", 7) != NULL, has_topic);
-				assert_null(memmem(b.data, b.len, "topic:", 6));
-				buf_clear(&other);
-				messages_reason(l, codes[k], lowers, (struct span){NULL, 0}, &other);
-				assert_int_equal(span_equal(buf_span(&b), buf_span(&other)), !has_topic);
-			}
+			for (int lowers = 0; lowers <= 1; lowers++)
+				assert_sentence(l, (struct messages_cause){.code = codes[k], .lowers = lowers}, k <= 9); /* to edition */
 		for (size_t k = 0; k < N_OUTCOMES; k++) {
 			buf_clear(&b);
 			messages_outcome(l, outcomes[k], &b);
@@ -150,13 +238,14 @@ static void test_every_code(void **state)
 		}
 	}
 	buf_free(&b);
-	buf_free(&other);
 }
 
 static const struct {
 	const char *language, *code;
 	bool lowers;
 	const char *topic, *text;
+	const char *group;
+	int stands;
 } sentences[] = {
 	{"en", "topic_short", false, "topic:vladimir putin", "You have been reading about vladimir putin lately"},
 	{"en", "topic_short", true, "vladimir putin", "You have turned away from vladimir putin lately"},
@@ -172,6 +261,26 @@ static const struct {
 	{"fr", "fresh", false, "", "Nouveau"},
 	{"th", "follow", false, "topic:กรุงเทพ", "คุณติดตาม “กรุงเทพ”"},
 	{"zu", "no_such_code", false, "", "no_such_code"},
+	{"en", "similar_top", false, "", "Like stories you read", "similarity", 1},
+	{"en", "similar_top", false, "", "Unlike what you usually read", "similarity", -1},
+	{"en", "similar_top", true, "", "Unlike what you usually read", "similarity", -1},
+	{"en", "similar_top", true, "", "Like stories you read (this places it lower)", "similarity", 1},
+	{"en", "co_read", false, "", "Read by readers of what you read", "co_read", 1},
+	{"en", "seen", true, "", "Shown to you before", "seen", 1},
+	{"en", "seen_ago", false, "", "Shown to you less than other stories", "seen", -1},
+	{"en", "premium", false, "", "Free to read", "premium", -1},
+	{"en", "age", false, "", "Newer than other stories here", "age", -1},
+	{"en", "section_all", false, "section:sport", "You read the section sport", "section", 1},
+	/* Above the list's mean and counted against: the reader reads it, and seldom likes nothing. */
+	{"en", "section_all", true, "section:sport", "You read the section sport (this places it lower)", "section", 1},
+	{"en", "section", true, "section:sport", "You seldom like the section sport", "section", 0},
+	{"en", "topic_short", false, "topic:tennis", "You have been reading about tennis lately", "topics", 1},
+	{"en", "topic_short", false, "topic:tennis", "You read more about other subjects", "topics", -1},
+	{"en", "boost", false, "", "Not among the editors’ choices", "editor", -1},
+	{"en", "cross_word", true, "", "Readers pass over stories like this one", "crosses", 0},
+	{"en", "no_such_code", true, "x", "no_such_code", "no_such_group", -1},
+	{"en", "fresh", false, "x", "New", "no_such_group", -1},
+	{"fr", "clicks_15m", false, "", "Apprécié des lecteurs", "popularity", 1},
 };
 
 static void test_sentences(void **state)
@@ -180,11 +289,37 @@ static void test_sentences(void **state)
 	for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++) {
 		const struct messages_language *l = messages_pick_language(*state, span_of(sentences[i].language));
 		buf_clear(&b);
-		messages_reason(l, sentences[i].code, sentences[i].lowers, span_of(sentences[i].topic), &b);
+		messages_reason(l, &(struct messages_cause){sentences[i].code, sentences[i].group, span_of(sentences[i].topic),
+		                                            sentences[i].lowers, sentences[i].stands}, &b);
 		if (!span_equal_cstr(buf_span(&b), sentences[i].text))
 			fail_msg("\"%.*s\" is not \"%s\"", (int)b.len, b.data, sentences[i].text);
 	}
 	buf_free(&b);
+}
+
+static void test_related(void **state)
+{
+	static const char *const topical[] = {"topic_short", "topic_long", "term_short", "term_long", "section", "source", "place"};
+	struct buf b = {0}, other = {0};
+	for (size_t i = 0; i < N_LANGUAGES; i++) {
+		const struct messages_language *l = messages_at(*state, i);
+		for (size_t k = 0; k < sizeof(topical) / sizeof(topical[0]); k++) {
+			buf_clear(&b);
+			buf_clear(&other);
+			const struct messages_cause cause = {.code = topical[k], .topic = SPAN("place:Gauteng")};
+			messages_related(l, &cause, &b);
+			messages_reason(l, &cause, &other);
+			assert_false(span_equal(buf_span(&b), buf_span(&other))); /* that one speaks of a reader */
+			assert_non_null(memmem(b.data, b.len, "Gauteng", 7));
+		}
+		buf_clear(&b);
+		buf_clear(&other);
+		messages_related(l, &(struct messages_cause){.code = "fresh"}, &b);
+		messages_reason(l, &(struct messages_cause){.code = "fresh"}, &other);
+		assert_true(span_equal(buf_span(&b), buf_span(&other)));
+	}
+	buf_free(&b);
+	buf_free(&other);
 }
 
 static void test_words(void **state)
@@ -300,6 +435,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_languages),   cmocka_unit_test(test_files_agree), cmocka_unit_test(test_every_code),
+		cmocka_unit_test(test_every_group), cmocka_unit_test(test_related),
 		cmocka_unit_test(test_sentences),   cmocka_unit_test(test_words),       cmocka_unit_test(test_preferences),
 		cmocka_unit_test(test_lookup),
 	};

@@ -55,6 +55,31 @@ static void test_empty_blocks_differ(void **state)
 	arena_free(&a);
 }
 
+/* What was reserved holds what was announced, and no more is taken for it: everything stands in the newest chunk. */
+static void test_reserved(void **state)
+{
+	for (size_t n = 0; n < 200; n++) {
+		struct arena a = {0};
+		assert_int_equal(arena_reserve(&a, n * 48 + 16), 0);
+		unsigned char *first = arena_alloc(&a, 16), *last = first;
+		for (size_t i = 0; i < n; i++) {
+			last = arena_alloc(&a, 33 + i % 16); /* each 48 */
+			assert_non_null(last);
+			memset(last, 1, 33 + i % 16);
+		}
+		assert_int_equal(last - first, n ? (ptrdiff_t)(16 + (n - 1) * 48) : 0);
+		assert_int_equal(a.used_bytes, n * 48 + 16);
+		assert_int_equal(a.used_bytes, a.total_bytes);
+		assert_int_equal(arena_reserve(&a, 0), 0);
+		assert_int_equal(a.used_bytes, a.total_bytes); /* nothing added */
+		assert_non_null(arena_alloc(&a, 1)); /* and it grows as any other */
+		arena_free(&a);
+	}
+	struct arena a = {0};
+	assert_true(arena_reserve(&a, SIZE_MAX) < 0);
+	assert_null(a.head);
+}
+
 static void test_zeroed(void **state)
 {
 	struct arena a = {0};
@@ -113,6 +138,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocks_stay_apart),
 		cmocka_unit_test(test_empty_blocks_differ),
+		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_zeroed),
 		cmocka_unit_test(test_copy_and_printf),
 		cmocka_unit_test(test_usable_after_free),

@@ -402,6 +402,28 @@ static double compare_with_gold(struct sample *sample, const char *name)
 	return f1;
 }
 
+static uint32_t story_of(const struct sample *sample, const char *id)
+{
+	return stories_of(sample->stories, (uint32_t)map_get(sample->numbers, hash64(span_of(id))));
+}
+
+/* The report that a correction turns into one of another event: first it stands with the others, then alone. */
+static void check_split(const struct sample *sample, bool corrected)
+{
+	static const char *const others[] = {"jhb-substation-1-citywire", "jhb-substation-2-reefherald",
+	                                     "jhb-substation-3-southernpress"};
+	uint32_t turned = story_of(sample, "jhb-substation-4-highvelddispatch"), story = story_of(sample, others[0]);
+	assert_true(turned != 0 && story != 0);
+	for (size_t i = 1; i < 3; i++)
+		assert_int_equal(story_of(sample, others[i]), story);
+	if (!corrected) {
+		assert_int_equal(turned, story);
+		return;
+	}
+	assert_int_not_equal(turned, story);
+	assert_int_equal(stories_members(sample->stories, turned, NULL, 0), 1);
+}
+
 static void sample_stories_come_together(void **state)
 {
 	static struct sample sample;
@@ -417,8 +439,10 @@ static void sample_stories_come_together(void **state)
 	assert_int_equal(map_new(&sample.numbers, NULL), 0);
 	assert_int_equal(ndjson_each(sample_path(&sample, "stories.ndjson"), join_article, &sample), 0);
 	assert_true(compare_with_gold(&sample, "stories.tsv") >= 0.85);
+	check_split(&sample, false);
 	assert_int_equal(ndjson_each(sample_path(&sample, "corrections.ndjson"), join_article, &sample), 0);
 	assert_true(compare_with_gold(&sample, "stories.after.tsv") >= 0.85);
+	check_split(&sample, true);
 	map_free(sample.numbers);
 	text_df_free(sample.df);
 	stories_free(sample.stories);

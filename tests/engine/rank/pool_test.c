@@ -157,6 +157,26 @@ static void test_ties_across_segments(void **state)
 	world_free(&w);
 }
 
+/* By time alone, over several segments in no order of time: those with nothing new enough are left out, no others. */
+static void test_latest_across_segments(void **state)
+{
+	static struct world w;
+	static struct world_reader reader;
+	static const size_t sizes[] = {1, 7, 50, 200};
+	struct world_config config = {.seed = setting("RANK_SEED", 1) + 300000, .n_articles = 17000, .n_names = 50,
+	                              .n_stories = 12000, .vector_most = 4};
+	struct rank_scratch *s;
+	world_new(&w, &config);
+	assert_int_equal(rank_scratch_new(&s), 0);
+	for (size_t i = 0; i < 8; i++) {
+		world_make_reader(&w, &reader);
+		reader.request.order = RANK_LATEST;
+		check_request(&w, s, &reader.request, sizes[i % 4], config.seed);
+	}
+	rank_scratch_free(s);
+	world_free(&w);
+}
+
 static void test_empty_world(void **state)
 {
 	struct world_config config = {.seed = 5, .n_names = 3};
@@ -170,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_small_worlds),
 		cmocka_unit_test(test_large_worlds),
 		cmocka_unit_test(test_ties_across_segments),
+		cmocka_unit_test(test_latest_across_segments),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

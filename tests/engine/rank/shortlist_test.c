@@ -1,0 +1,293 @@
+/* A shortlist in the order of what a model has learnt, and why: rows that sum to the score and say what is so. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "engine/rank/shortlist.h"
+#include "tests/engine/rank/world.h"
+
+enum { MASK = 1023, N_MOST = 60 };
+
+static struct world world;
+static struct rank_scratch *scratch;
+static struct signals *signals;
+static struct model model;
+static struct model_cross *crosses;
+static struct rank_learned *learned;
+static struct rank_stage_two two;
+static struct arena arena;
+
+static void random_signals(void)
+{
+	for (int i = 0; i < 3000; i++) {
+		const float values[SIGNAL_VALUES] = {(float)(rng_double(&world.rng) * 5), (float)(rng_double(&world.rng) * 5),
+		                                     (float)(rng_double(&world.rng) * 5), (float)(rng_double(&world.rng) * 5)};
+		enum signal_kind kind = (enum signal_kind)(1 + rng_below(&world.rng, N_SIGNAL_KINDS - 1));
+		uint32_t minute = (uint32_t)(world.now_ms / 60000) - (uint32_t)rng_below(&world.rng, 3000);
+		uint64_t a = kind == SIGNAL_WORD || kind == SIGNAL_SECTION || kind == SIGNAL_NEXT
+		                 ? world_topic(&world, kind == SIGNAL_WORD ? TOPIC_TERM : TOPIC_SECTION)
+		                 : rng_below(&world.rng, world.config.n_articles);
+		uint64_t b = kind == SIGNAL_NEXT                             ? world_topic(&world, TOPIC_SECTION)
+		             : kind == SIGNAL_HEAD || kind == SIGNAL_CO_READ ? a + 1 + rng_below(&world.rng, 50)
+		                                                             : 0;
+		signals_add(signals, kind, signal_key(kind, a, b), minute, values);
+	}
+}
+
+/* A model that has learnt nonsense, so that every part of it counts. */
+static void random_model(bool with_crosses)
+{
+	model = world.model; /* stage one's weights */
+	model.kind = rng_below(&world.rng, 2) ? MODEL_MLP : MODEL_ONLINE;
+	model.n_columns = N_COLUMNS;
+	model.n_crosses = N_CROSSES;
+	model.learn = (struct model_learn){.hidden = model.kind == MODEL_MLP ? 1 + (unsigned)rng_below(&world.rng, 8) : 0};
+	for (int c = 0; c < N_COLUMNS; c++)
+		model.columns[c] = rng_below(&world.rng, 6) > 0;
+	for (int k = 0; k < N_CROSSES; k++)
+		model.learn.crosses[k] = with_crosses && rng_below(&world.rng, 3) > 0;
+	size_t n = model_n_params(&model);
+	free(learned);
+	learned = calloc(1, sizeof(*learned) + n * sizeof(*learned->params));
+	assert_non_null(learned);
+	for (size_t i = 0; i < n; i++)
+		learned->params[i] = (float)(rng_double(&world.rng) - 0.5) * 0.3f;
+	for (size_t i = 0; i <= MASK; i++)
+		atomic_store(&crosses[i].weight, (float)(rng_double(&world.rng) - 0.5));
+	learned->crosses = with_crosses ? crosses : NULL;
+	learned->cross_mask = MASK;
+	two = (struct rank_stage_two){.signals = signals, .learned = learned, .user = 7};
+}
+
+static int set_up(void **state)
+{
+	world_new(&world, &(struct world_config){.seed = 20261124, .n_articles = 400, .n_names = 60, .n_stories = 300,
+	                                         .vector_most = 20});
+	crosses = calloc(MASK + 1, sizeof(*crosses));
+	if (!crosses || signals_new(&signals, 8192))
+		return -1;
+	random_signals();
+	return rank_scratch_new(&scratch);
+}
+
+static int tear_down(void **state)
+{
+	rank_scratch_free(scratch);
+	signals_free(signals);
+	world_free(&world);
+	free(crosses);
+	free(learned);
+	learned = NULL;
+	arena_free(&arena);
+	return 0;
+}
+
+/* The reader's best by stage one, measured. */
+static struct example *some_list(struct world_reader *who, struct rank_item items[N_MOST], size_t *n)
+{
+	struct example *e = NULL;
+	world_make_reader(&world, who);
+	who->request.model = &model;
+	who->request.order = RANK_RANKED;
+	atomic_store(&world.models.model[0], &model);
+	assert_int_equal(rank_pool(scratch, world.catalog, &who->request, N_MOST, items, n, NULL), 0);
+	if (*n > 0)
+		assert_int_equal(rank_shortlist(scratch, world.catalog, &who->request, &two, items, *n, &arena, &e), 0);
+	return e;
+}
+
+static void test_order(void **state)
+{
+	size_t n_moved = 0;
+	for (int round = 0; round < 60; round++) {
+		struct world_reader who;
+		struct rank_item items[N_MOST], before[N_MOST];
+		double scores[N_MOST];
+		size_t n;
+		arena_reset(&arena);
+		random_model(round % 2);
+		struct example *e = some_list(&who, items, &n);
+		if (n == 0)
+			continue;
+		memcpy(before, items, sizeof(items));
+		assert_int_equal(rank_shortlist_score(&model, &two, e, &arena, scores), 0);
+		struct example kept = *e;
+		assert_int_equal(rank_shortlist_order(&model, &two, e, items, n, &arena), 0);
+		for (size_t i = 0; i < n; i++) {
+			size_t k = 0;
+			while (before[k].article != items[i].article)
+				assert_true(++k < n);
+			n_moved += k != i;
+			/* The score is the model's; slot and columns went along. */
+			assert_true(fabs((double)items[i].score / RANK_ONE - fmin(fmax(scores[k], -255), 255)) < 1e-6);
+			assert_int_equal(e->slots[i].article, items[i].article);
+			assert_memory_equal(e->columns + i * N_COLUMNS, kept.columns + k * N_COLUMNS, N_COLUMNS * sizeof(float));
+			assert_true(i == 0 || items[i].score <= items[i - 1].score);
+			if (i > 0 && items[i].score == items[i - 1].score)
+				assert_true(items[i].published_ms <= items[i - 1].published_ms);
+		}
+	}
+	assert_true(n_moved > 500);
+}
+
+static bool is_column(const char *code, int *column)
+{
+	for (*column = 0; *column < N_COLUMNS; ++*column)
+		if (strcmp(rank_column_names[*column], code) == 0)
+			return true;
+	return false;
+}
+
+static void check_rows(const struct example *e, size_t i, const struct rank_item *item, const struct rank_row *rows, size_t n)
+{
+	double sum = 0, score = (double)item->score / RANK_ONE;
+	for (size_t k = 0; k < n; k++) {
+		int column;
+		sum += rows[k].contribution;
+		assert_true(k == 0 || fabs(rows[k].contribution) <= fabs(rows[k - 1].contribution));
+		assert_true(rows[k].contribution != 0 && rows[k].group && strcmp(rows[k].code, "other") != 0);
+		if (rows[k].stands == 0)
+			continue;
+		/* Only columns stand anywhere, and where they stand is so. */
+		assert_true(is_column(rows[k].code, &column) && model.columns[column]);
+		float ahead = e->columns[i * N_COLUMNS + (size_t)column] - e->mean[column];
+		assert_true(rows[k].stands > 0 ? ahead > 0 : ahead < 0);
+	}
+	if (fabs(sum - score) > 1e-6 * fmax(1, fabs(score)))
+		fail_msg("rows sum to %.9f, the score is %.9f", sum, score);
+}
+
+static void test_rows_sum_to_scores(void **state)
+{
+	size_t n_checked = 0;
+	for (int round = 0; round < 60; round++) {
+		struct world_reader who;
+		struct rank_item items[N_MOST];
+		struct rank_row rows[RANK_ROWS_MAX];
+		size_t n;
+		arena_reset(&arena);
+		random_model(round % 2);
+		struct example *e = some_list(&who, items, &n);
+		if (n == 0)
+			continue;
+		assert_int_equal(rank_shortlist_order(&model, &two, e, items, n, &arena), 0);
+		for (size_t i = 0; i < n; i += 3) {
+			int n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, i, &items[i], &arena, rows);
+			assert_true(n_rows >= 0 && n_rows <= RANK_ROWS_MAX);
+			check_rows(e, i, &items[i], rows, (size_t)n_rows);
+			items[i].score += RANK_ONE / 3; /* a score of an earlier page: its rows sum to that, by the base */
+			double base = 0, other = 0;
+			for (int k = 0; k < n_rows; k++)
+				base += strcmp(rows[k].code, "base") == 0 ? rows[k].contribution : 0;
+			n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, i, &items[i], &arena, rows);
+			check_rows(e, i, &items[i], rows, (size_t)n_rows);
+			for (int k = 0; k < n_rows; k++)
+				other += strcmp(rows[k].code, "base") == 0 ? rows[k].contribution : 0;
+			assert_true(fabs(other - base - 1.0 / 3) < 1e-6);
+			n_checked++;
+		}
+	}
+	assert_true(n_checked > 300);
+}
+
+/* Two stories alike but for one of them being behind a pay wall, and a model that only looks at that and at stage one. */
+static void test_what_stands_where(void **state)
+{
+	struct rank_row rows[RANK_ROWS_MAX];
+	struct rank_request q = {.model = &model, .profile_config = &profile_config_default, .now_ms = world.now_ms,
+	                         .language = -1, .edition = -1, .created_before_seq = UINT64_MAX};
+	struct example *e = example_new(&arena, 2, N_COLUMNS);
+	struct rank_item items[2] = {{.article = 1}, {.article = 2}};
+	random_model(false);
+	model.kind = MODEL_ONLINE;
+	model.learn.hidden = 0;
+	for (int c = 0; c < N_COLUMNS; c++)
+		model.columns[c] = true;
+	memset(learned->params, 0, model_n_params(&model) * sizeof(*learned->params));
+	learned->params[N_COLUMNS + COLUMN_PREMIUM] = -1; /* c: distance over .5 */
+	learned->params[N_COLUMNS + COLUMN_SECTION_NEXT] = 1;
+	learned->params[N_COLUMNS + COLUMN_SHOWS] = 0.5f;
+	for (size_t i = 0; i < 2; i++) {
+		uint32_t article = 1;
+		while (!catalog_find(world.catalog, article).segment || article == items[0].article)
+			article++;
+		struct catalog_place at = catalog_find(world.catalog, article);
+		items[i] = (struct rank_item){.article = article, .segment = at.segment, .slot = at.slot};
+		e->slots[i].article = article;
+		e->columns[i * N_COLUMNS + COLUMN_PREMIUM] = i == 0;
+		e->columns[i * N_COLUMNS + COLUMN_SECTION_NEXT] = i ? 0.125f : -0.125f; /* c: over .5 */
+		e->columns[i * N_COLUMNS + COLUMN_SHOWS] = i ? 3 : 1;
+	}
+	e->mean[COLUMN_PREMIUM] = 0.5f;
+	e->mean[COLUMN_SHOWS] = 2;
+	e->deviation[COLUMN_PREMIUM] = 0.5f;
+	items[0].score = (int32_t)(-1.75 * RANK_ONE); /* -1 - .25 - .5 */
+	items[1].score = (int32_t)(1.75 * RANK_ONE);
+	for (size_t i = 0; i < 2; i++) {
+		const int sign = i ? 1 : -1;
+		assert_int_equal(rank_shortlist_explain(world.catalog, &two, &q, e, i, &items[i], &arena, rows), 3);
+		assert_string_equal(rows[0].code, "premium");
+		assert_string_equal(rows[0].group, "premium");
+		assert_true(rows[0].contribution == sign && rows[0].stands == -sign);
+		assert_string_equal(rows[1].code, "shows_15m");
+		assert_string_equal(rows[1].group, "shows"); /* not "popularity": it is not that */
+		assert_true(rows[1].contribution == sign * 0.5 && rows[1].stands == sign);
+		assert_string_equal(rows[2].code, "section_next");
+		assert_string_equal(rows[2].group, "section_next");
+		assert_true(rows[2].contribution == sign * 0.25 && rows[2].stands == sign);
+		assert_int_equal(rows[2].topic, items[i].segment->section[items[i].slot]);
+	}
+}
+
+/* Where more of stage one's score counts for a story, the score's own rows say why; where less does, one row says so. */
+static void test_stage_one_in_its_rows(void **state)
+{
+	struct rank_row rows[RANK_ROWS_MAX];
+	size_t n_own = 0, n_one = 0;
+	for (int round = 0; round < 20; round++) {
+		struct world_reader who;
+		struct rank_item items[N_MOST];
+		size_t n;
+		arena_reset(&arena);
+		random_model(false);
+		model.kind = MODEL_ONLINE;
+		model.learn.hidden = 0;
+		model.columns[COLUMN_STAGE_ONE] = true;
+		memset(learned->params, 0, model_n_params(&model) * sizeof(*learned->params));
+		const float worth = round % 2 ? -2 : 2;
+		learned->params[N_COLUMNS + COLUMN_STAGE_ONE] = worth;
+		struct example *e = some_list(&who, items, &n);
+		if (n < 2)
+			continue;
+		assert_int_equal(rank_shortlist_order(&model, &two, e, items, n, &arena), 0);
+		for (size_t i = 0; i < n; i++) {
+			int n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, i, &items[i], &arena, rows);
+			double ahead = (double)(e->columns[i * N_COLUMNS + COLUMN_STAGE_ONE] - e->mean[COLUMN_STAGE_ONE]);
+			if (fabs(ahead) < 1e-3 || fabs(ahead) > 8)
+				continue;
+			check_rows(e, i, &items[i], rows, (size_t)n_rows);
+			for (int k = 0; k < n_rows; k++) {
+				bool one = strcmp(rows[k].code, "stage_one") == 0;
+				assert_true(!one || worth < 0);
+				n_one += one;
+				n_own += !one && strcmp(rows[k].code, "base") != 0;
+				if (worth < 0)
+					assert_true(one || strcmp(rows[k].code, "base") == 0);
+			}
+		}
+	}
+	assert_true(n_own > 100 && n_one > 100);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_order), CASE(test_rows_sum_to_scores), CASE(test_what_stands_where), CASE(test_stage_one_in_its_rows)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
