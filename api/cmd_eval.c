@@ -36,7 +36,7 @@ struct eval {
 	struct eval_clicks *clicks;
 	struct eval_load_mark marks[N_EVAL_LOAD_MARKS];
 	uint64_t n_planned;
-	int64_t start_ns, end_ns, drawn_ns;
+	int64_t start_ns, end_ns, cpu_ns, drawn_ns;
 	bool terminal;
 };
 
@@ -302,9 +302,11 @@ static int run(struct eval *e)
 	if (r != 0)
 		return r == 1 ? complain(problem.text) : complain_errno("the engine", r);
 	e->start_ns = eval_monotonic_ns();
+	e->cpu_ns = -eval_cpu_ns();
 	for (size_t i = 0; i < e->n_files && r == 0; i++)
 		r = replay_file(e, i);
 	e->end_ns = eval_monotonic_ns();
+	e->cpu_ns += eval_cpu_ns();
 	draw_slates(e, true);
 	return r;
 }
@@ -341,7 +343,7 @@ static int report(const struct eval *e)
 {
 	struct eval_report all = {.config = &e->config, .totals = e->replay ? replay_totals(e->replay) : NULL, .model = e->model.name,
 	                          .ablated = e->ablated, .n_ablated = e->n_ablated, .per_day = e->per_day,
-	                          .seconds = (double)(e->end_ns - e->start_ns) / 1e9};
+	                          .seconds = (double)(e->end_ns - e->start_ns) / 1e9, .cpu_s = (double)e->cpu_ns / 1e9};
 	if (e->clicks_path) {
 		eval_print_load(e->marks, e->json, stdout);
 		return 0;
