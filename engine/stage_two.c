@@ -8,6 +8,7 @@
 static struct rank_stage_two stage_two_of(const struct engine_worker *w, const struct query *query)
 {
 	return (struct rank_stage_two){.signals = learner_signals(w->engine->learner),
+	                               .space = learner_space(w->engine->learner),
 	                               .learned = learner_learned(w->engine->learner, query->rank.model_slot),
 	                               .user = query->reader ? query->reader->user : 0};
 }
