@@ -9,6 +9,7 @@ const char *const eval_metric_names[N_EVAL_METRICS] = {"auc", "mrr", "ndcg5", "n
 struct placed {
 	double score;
 	uint64_t coin; /* orders equal scores */
+	uint32_t at;   /* in the slate */
 	bool clicked;
 };
 
@@ -26,42 +27,50 @@ static double discount(size_t place)
 	return 1 / log2((double)place + 2);
 }
 
-static double ndcg(const struct placed *order, size_t n, size_t n_clicked, size_t k)
+static double ndcg(const struct placed *placed, size_t n, size_t n_clicked, size_t k)
 {
 	double gain = 0, ideal = 0;
 	for (size_t i = 0; i < n && i < k; i++)
-		gain += order[i].clicked ? discount(i) : 0;
+		gain += placed[i].clicked ? discount(i) : 0;
 	for (size_t i = 0; i < n_clicked && i < k; i++)
 		ideal += discount(i);
 	return gain / ideal;
 }
 
-int eval_slate(struct arena *arena, struct rng *rng, const double *scores, const bool *clicked, size_t n,
-               double out[N_EVAL_METRICS])
+static void measure(const struct placed *placed, size_t n, size_t n_clicked, double out[N_EVAL_METRICS])
 {
-	struct placed *order = arena_calloc(arena, n, sizeof(*order));
-	size_t n_clicked = 0, passed = 0;
+	size_t passed = 0;
 	double pairs = 0, reciprocal = 0;
-	if (!order)
-		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		order[i] = (struct placed){isnan(scores[i]) ? -INFINITY : scores[i], rng_u64(rng), clicked[i]};
-		n_clicked += clicked[i];
-	}
-	if (n_clicked == 0 || n_clicked == n)
-		return n_clicked == 0 ? EVAL_NO_CLICK : EVAL_ALL_CLICKED;
-	qsort(order, n, sizeof(*order), best_first);
-	for (size_t i = 0; i < n; i++) {
-		passed += !order[i].clicked;
-		if (!order[i].clicked)
+		passed += !placed[i].clicked;
+		if (!placed[i].clicked)
 			continue;
 		pairs += (double)(n - n_clicked - passed);
 		reciprocal += 1 / (double)(i + 1);
 	}
 	out[EVAL_AUC] = pairs / ((double)n_clicked * (double)(n - n_clicked));
 	out[EVAL_MRR] = reciprocal / (double)n_clicked;
-	out[EVAL_NDCG5] = ndcg(order, n, n_clicked, 5);
-	out[EVAL_NDCG10] = ndcg(order, n, n_clicked, 10);
+	out[EVAL_NDCG5] = ndcg(placed, n, n_clicked, 5);
+	out[EVAL_NDCG10] = ndcg(placed, n, n_clicked, 10);
+}
+
+int eval_slate(struct arena *arena, struct rng *rng, const double *scores, const bool *clicked, size_t n,
+               uint32_t *order, double out[N_EVAL_METRICS])
+{
+	struct placed *placed = arena_calloc(arena, n, sizeof(*placed));
+	size_t n_clicked = 0;
+	if (!placed)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		placed[i] = (struct placed){isnan(scores[i]) ? -INFINITY : scores[i], rng_u64(rng), (uint32_t)i, clicked[i]};
+		n_clicked += clicked[i];
+	}
+	qsort(placed, n, sizeof(*placed), best_first);
+	for (size_t i = 0; order && i < n; i++)
+		order[i] = placed[i].at;
+	if (n_clicked == 0 || n_clicked == n)
+		return n_clicked == 0 ? EVAL_NO_CLICK : EVAL_ALL_CLICKED;
+	measure(placed, n, n_clicked, out);
 	return EVAL_MEASURED;
 }
 

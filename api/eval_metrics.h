@@ -26,9 +26,9 @@ enum eval_outcome {
 	EVAL_ALL_CLICKED /* no pair to put in order: AUC is not defined */
 };
 /* scores, clicked: [n]. Scores of NaN stand last. `arena` is scratch. Returns an eval_outcome, out[N_EVAL_METRICS]
- * only set when measured; or -ENOMEM. */
+ * only set when measured, order[n] (NULL: not wanted) the places in the slate, best first; or -ENOMEM. */
 int eval_slate(struct arena *arena, struct rng *rng, const double *scores, const bool *clicked, size_t n,
-               double out[N_EVAL_METRICS]) __attribute__((warn_unused_result));
+               uint32_t *order, double out[N_EVAL_METRICS]) __attribute__((warn_unused_result));
 
 /* Mean and spread of numbers as they come (Welford 1962). Zero-initialise. */
 struct eval_mean {

@@ -1,7 +1,8 @@
 /* MIND's layout (https://github.com/msnews/msnews.github.io/blob/master/assets/doc/introduction.md): two files of
  * tab-separated lines without a head, each plain or gzip.
  *
- *     news       id, category, subcategory, title, abstract, url, title entities, abstract entities
+ *     news       id, category, subcategory, title, abstract, url, title entities, abstract entities; and, which is ours, a
+ *                ninth that names the publisher, where there is one
  *     behaviors  impression id, reader, time "M/D/YYYY h:mm:ss AM" (UTC), earlier clicks "N1 N2", slate "N3-0 N4-1"
  *
  * Behaviours are read in the order of time, whatever the file's own order: one pass checks every line and finds whether
@@ -44,7 +45,7 @@ int mind_news_load(const char *path, struct mind_news **out, struct mind_problem
 void mind_news_free(struct mind_news *n); /* NULL is safe */
 size_t mind_news_count(const struct mind_news *n);
 /* Fills *out with what the row of `id` says: title, summary, url, category as section, subcategory and the names of the
- * entities as topics; or with the id alone when there is no row (*found false). Text over the limits is cut. Everything
+ * entities as topics, source; or with the id alone when there is no row (*found false). Text over the limits is cut. Everything
  * lives as long as the arena and the news. Returns 0 or -ENOMEM. */
 int mind_news_article(const struct mind_news *n, struct arena *arena, struct span id, struct article *out, bool *found)
 	__attribute__((warn_unused_result));

@@ -18,10 +18,11 @@ enum news_column {
 	NEWS_URL,
 	NEWS_TITLE_ENTITIES,
 	NEWS_ABSTRACT_ENTITIES,
+	NEWS_SOURCE, /* ours: MIND has eight columns */
 	NEWS_COLUMNS
 };
 static const char *const column_names[NEWS_COLUMNS] = {"id", "category", "subcategory", "title", "abstract", "url",
-                                                       "title entities", "abstract entities"};
+                                                       "title entities", "abstract entities", "source"};
 
 struct mind_news {
 	struct map *rows; /* hash of the id -> struct span * of the line, in the arena */
@@ -82,7 +83,7 @@ static int check_row(const struct span columns[NEWS_COLUMNS], size_t n, enum new
 			snprintf(text, 192, "%s", why);
 			return 1;
 		}
-		int r = i >= NEWS_TITLE_ENTITIES ? parse_entities(columns[i], &list, text) : 0;
+		int r = i == NEWS_TITLE_ENTITIES || i == NEWS_ABSTRACT_ENTITIES ? parse_entities(columns[i], &list, text) : 0;
 		if (r != 0)
 			return r;
 		json_decref(list);
@@ -199,6 +200,8 @@ int mind_news_article(const struct mind_news *n, struct arena *arena, struct spa
 	out->topics = topics;
 	if (is_name(columns[NEWS_CATEGORY]))
 		out->section = columns[NEWS_CATEGORY];
+	if (is_name(columns[NEWS_SOURCE]))
+		out->source = columns[NEWS_SOURCE];
 	if (decode_check_text(TEXT_WEB_URL, LIMIT_URL_BYTES, columns[NEWS_URL]) == NULL)
 		out->url = columns[NEWS_URL];
 	int r = add_topic(arena, columns[NEWS_SUBCATEGORY], topics, &out->n_topics);

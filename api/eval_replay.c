@@ -5,12 +5,11 @@
 
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
+#include "models/model.h"
 
 /* A slate whose labels are not known yet. */
 struct pending {
@@ -22,36 +21,18 @@ struct pending {
 	char line[];
 };
 
-/* Events under way, to see that none was refused. */
-struct sent {
-	struct sent *next;
-	const struct event_result *results;
-	size_t n;
-};
-
 struct replay {
 	struct replay_config config;
-	struct engine *engine;
-	struct engine_worker *worker;
-	struct map *articles, *readers; /* hash of the id -> 1: known to the engine */
+	struct eval_writes writes;
+	struct map *articles; /* hash of the id -> struct eval_item: known to the engine */
+	struct map *readers;  /* hash of the id -> struct eval_reader: known to the engine */
+	struct arena kept;    /* articles */
 	struct arena arenas[2];
 	struct pending *first, **last; /* by time */
-	struct sent *sent;
 	struct rng ties;
+	uint64_t n_clicks; /* known */
 	struct replay_totals totals;
-	/* shared with the engine's writer: */
-	pthread_mutex_t lock;
-	pthread_cond_t finished;
-	uint64_t n_queued, n_done;
-	int failure; /* the first negative errno */
 };
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static int say(struct engine_problem *problem, const char *text, struct span id)
 {
@@ -59,115 +40,53 @@ static int say(struct engine_problem *problem, const char *text, struct span id)
 	return 1;
 }
 
-/* ---- writes ---- */
-
-static void write_done(void *ctx, int status)
-{
-	struct replay *p = ctx;
-	pthread_mutex_lock(&p->lock);
-	p->n_done++;
-	p->failure = p->failure ? p->failure : status;
-	pthread_cond_signal(&p->finished);
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* Until every write is visible. */
-static int wait_all(struct replay *p, struct engine_problem *problem)
-{
-	int64_t start_ns = monotonic_ns();
-	pthread_mutex_lock(&p->lock);
-	while (p->n_done < p->n_queued)
-		pthread_cond_wait(&p->finished, &p->lock);
-	int r = p->failure;
-	pthread_mutex_unlock(&p->lock);
-	p->totals.waiting_ns += monotonic_ns() - start_ns;
-	for (const struct sent *s = p->sent; s && r == 0; s = s->next)
-		for (size_t i = 0; i < s->n && r == 0; i++)
-			if (s->results[i].outcome != EVENT_ACCEPTED)
-				r = say(problem, "the engine refused an event", SPAN(""));
-	p->sent = NULL;
-	return r;
-}
-
-/* Before a write is handed over: its `done` may run before the call returns. */
-static void count_queued(struct replay *p, int by)
-{
-	pthread_mutex_lock(&p->lock);
-	p->n_queued += (uint64_t)(int64_t)by;
-	pthread_mutex_unlock(&p->lock);
-}
-
-static int record(struct replay *p, struct arena *arena, const struct event *events, size_t n, int64_t now_ms,
-                  struct engine_problem *problem)
-{
-	struct event_result *results = arena_calloc(arena, n, sizeof(*results));
-	struct sent *sent = arena_alloc(arena, sizeof(*sent));
-	int r = results && sent ? -EAGAIN : -ENOMEM;
-	while (r == -EAGAIN) {
-		count_queued(p, 1);
-		engine_wake(p->worker);
-		r = engine_record(p->worker, arena, events, results, n, now_ms, write_done, p);
-		engine_idle(p->worker);
-		if (r < 0)
-			count_queued(p, -1);
-		if (r == -EAGAIN && wait_all(p, problem) != 0)
-			return -EIO;
-	}
-	if (r < 0)
-		return r;
-	*sent = (struct sent){p->sent, results, n};
-	p->sent = sent;
-	p->totals.n_events += n;
-	return 0;
-}
-
-static int ingest(struct replay *p, struct arena *arena, const struct article *articles, size_t n, int64_t now_ms,
-                  struct engine_problem *problem)
-{
-	struct article_result *results = arena_calloc(arena, n, sizeof(*results));
-	int r = results ? -EAGAIN : -ENOMEM;
-	int64_t start_ns = monotonic_ns(), waited_ns = p->totals.waiting_ns;
-	while (r == -EAGAIN) {
-		count_queued(p, 1);
-		engine_wake(p->worker);
-		r = engine_ingest(p->worker, arena, articles, results, n, now_ms, write_done, p);
-		engine_idle(p->worker);
-		if (r < 0)
-			count_queued(p, -1);
-		if (r == -EAGAIN && wait_all(p, problem) != 0)
-			return -EIO;
-	}
-	p->totals.analysing_ns += monotonic_ns() - start_ns - (p->totals.waiting_ns - waited_ns);
-	return r;
-}
-
-static int tick(struct replay *p, int64_t now_ms)
-{
-	count_queued(p, 1);
-	int r = engine_tick(p->engine, now_ms, write_done, p);
-	if (r < 0)
-		count_queued(p, -1);
-	return r == -EAGAIN ? 0 : r; /* never: the queue holds more than one slate */
-}
-
 /* ---- what becomes known before a slate ---- */
+
+/* What stays of an article for the figures beyond accuracy. */
+static int keep_item(struct replay *p, const struct article *a)
+{
+	struct eval_item *item = arena_calloc(&p->kept, 1, sizeof(*item));
+	if (!item)
+		return -ENOMEM;
+	item->section = a->section.len ? hash64(a->section) : 0;
+	int r = a->source.len ? eval_beyond_source(&p->totals.beyond, hash64(a->source), &item->source) : 0;
+	return r == 0 ? map_put_ptr(p->articles, hash64(a->id), item) : r;
+}
 
 static int add_article(struct replay *p, struct arena *arena, struct span id, int64_t known_ms,
                        struct article *articles, size_t *n)
 {
 	bool found;
-	uint64_t key = hash64(id);
-	if (map_get(p->articles, key))
+	if (map_get(p->articles, hash64(id)))
 		return 0;
-	int r = map_put(p->articles, key, 1);
+	int r = mind_news_article(p->config.news, arena, id, &articles[*n], &found);
 	if (r == 0)
-		r = mind_news_article(p->config.news, arena, id, &articles[*n], &found);
+		r = keep_item(p, &articles[*n]);
 	if (r != 0)
 		return r;
 	articles[(*n)++].published_at_ms = known_ms;
 	p->totals.n_articles++;
 	p->totals.n_without_row += !found;
 	return 0;
+}
+
+/* Of the readers' clicks, which the engine is told as well. */
+static int know_click(struct replay *p, struct eval_reader *reader, struct span id)
+{
+	struct eval_item *item = map_get_ptr(p->articles, hash64(id));
+	item->n_clicks++;
+	p->n_clicks++;
+	return eval_reader_add(reader, item);
+}
+
+static int new_reader(struct replay *p, struct span id, struct eval_reader **out)
+{
+	*out = calloc(1, sizeof(**out));
+	int r = *out ? map_put_ptr(p->readers, hash64(id), *out) : -ENOMEM;
+	if (r < 0)
+		free(*out);
+	p->totals.n_readers += r == 0;
+	return r;
 }
 
 static int64_t history_time(const struct replay *p, const struct mind_slate *s, size_t i)
@@ -178,26 +97,26 @@ static int64_t history_time(const struct replay *p, const struct mind_slate *s, 
 
 static int introduce(struct replay *p, struct arena *arena, const struct mind_slate *s, struct engine_problem *problem)
 {
-	bool is_new = map_get(p->readers, hash64(s->reader)) == 0;
-	size_t n_history = is_new ? s->n_history : 0, n = 0;
+	struct eval_reader *reader = map_get_ptr(p->readers, hash64(s->reader));
+	size_t n_history = reader ? 0 : s->n_history, n = 0;
 	struct article *articles = arena_calloc(arena, n_history + s->n, sizeof(*articles));
 	struct event *events = arena_calloc(arena, n_history, sizeof(*events));
 	int r = articles && events ? 0 : -ENOMEM;
+	if (r == 0 && !reader)
+		r = new_reader(p, s->reader, &reader);
 	for (size_t i = 0; i < n_history && r == 0; i++) {
 		events[i] = (struct event){.user_id = s->reader, .article_id = s->history[i], .type = EVENT_CLICK,
 		                           .at_ms = history_time(p, s, i), .dwell_s = -1, .scroll = -1};
 		r = add_article(p, arena, s->history[i], events[i].at_ms, articles, &n);
+		if (r == 0)
+			r = know_click(p, reader, s->history[i]);
 	}
 	for (size_t i = 0; i < s->n && r == 0; i++)
 		r = add_article(p, arena, s->ids[i], s->at_ms, articles, &n);
 	if (r == 0 && n > 0)
-		r = ingest(p, arena, articles, n, s->at_ms, problem);
+		r = eval_writes_ingest(&p->writes, arena, articles, n, s->at_ms, problem);
 	if (r == 0 && n_history > 0)
-		r = record(p, arena, events, n_history, s->at_ms, problem);
-	if (r == 0 && is_new) {
-		r = map_put(p->readers, hash64(s->reader), 1);
-		p->totals.n_readers++;
-	}
+		r = eval_writes_record(&p->writes, arena, events, n_history, s->at_ms, problem);
 	return r;
 }
 
@@ -234,13 +153,19 @@ static int record_slate(struct replay *p, struct arena *arena, const struct mind
 	size_t n = 0;
 	if (!events)
 		return -ENOMEM;
+	struct eval_reader *reader = map_get_ptr(p->readers, hash64(s->reader));
+	int r = 0;
+	for (size_t i = 0; i < s->n && r == 0; i++)
+		r = s->clicked[i] ? know_click(p, reader, s->ids[i]) : 0;
+	if (r < 0)
+		return r;
 	for (int clicks = 0; clicks < 2; clicks++)
 		for (size_t i = 0; i < s->n; i++)
 			if (!clicks || s->clicked[i])
 				events[n++] = (struct event){.user_id = s->reader, .article_id = s->ids[i], .at_ms = s->at_ms,
 				                             .feed_id = feed_id, .type = clicks ? EVENT_CLICK : EVENT_IMPRESSION, .dwell_s = -1,
 				                             .scroll = -1};
-	return n ? record(p, arena, events, n, now_ms, problem) : 0;
+	return n ? eval_writes_record(&p->writes, arena, events, n, now_ms, problem) : 0;
 }
 
 static int record_due(struct replay *p, struct arena *arena, int64_t now_ms, struct engine_problem *problem)
@@ -286,37 +211,73 @@ static void write_scores(const struct replay *p, const struct mind_slate *s, con
 	buf_free(&b);
 }
 
-/* Scores a slate, which then waits for its events under feed_id, and measures it when asked. */
-static int score_slate(struct replay *p, struct arena *arena, const struct mind_slate *s, bool measure,
-                       char feed_id[32], struct engine_problem *problem)
+/* Takes a measured slate into the figures beyond accuracy. */
+static int look_beyond(struct replay *p, struct arena *arena, const struct mind_slate *s, const uint32_t *order)
 {
-	struct feed_request request = {.user_id = s->reader, .limit = 1, .now_ms = s->at_ms};
-	double *scores = arena_calloc(arena, s->n, sizeof(*scores)), values[N_EVAL_METRICS];
-	int64_t start_ns = monotonic_ns();
-	if (!scores)
+	struct eval_item **slate = arena_calloc(arena, s->n, sizeof(struct eval_item *));
+	int r = slate ? 0 : -ENOMEM;
+	for (size_t i = 0; i < s->n && r == 0; i++)
+		slate[i] = map_get_ptr(p->articles, hash64(s->ids[i]));
+	engine_wake(p->writes.worker);
+	for (size_t i = 0; i < s->n && i < EVAL_DEPTH_MOST && r == 0; i++) {
+		struct article_view view;
+		if (slate[order[i]]->has_topics)
+			continue;
+		r = engine_article_get(p->writes.worker, arena, s->ids[order[i]], &view);
+		r = r == 0 ? eval_item_topics(slate[order[i]], &p->kept, view.vector_json) : r == 1 ? -EINVAL : r;
+	}
+	engine_idle(p->writes.worker);
+	if (r == 0)
+		eval_beyond_add(&p->totals.beyond, slate, order, s->n, map_get_ptr(p->readers, hash64(s->reader)), p->n_clicks,
+		                p->totals.n_articles);
+	return r;
+}
+
+static int measure_slate(struct replay *p, struct arena *arena, const struct mind_slate *s, const double *scores)
+{
+	double values[N_EVAL_METRICS];
+	uint32_t *order = arena_calloc(arena, s->n, sizeof(*order));
+	if (!order)
 		return -ENOMEM;
-	engine_wake(p->worker);
-	int r = engine_score(p->worker, arena, &request, s->ids, s->n, scores, feed_id);
-	engine_idle(p->worker);
-	p->totals.scoring_ns += monotonic_ns() - start_ns;
-	if (r != 0)
-		return r < 0 ? r : say(problem, "the engine could not score slate", s->impression);
-	for (size_t i = 0; i < s->n; i++)
-		if (isnan(scores[i]))
-			return say(problem, "the engine has no score for article", s->ids[i]);
-	if (!measure)
-		return 0;
 	if (p->config.scores)
 		write_scores(p, s, scores);
-	r = eval_slate(arena, &p->ties, scores, s->clicked, s->n, values);
+	int r = eval_slate(arena, &p->ties, scores, s->clicked, s->n, order, values);
 	if (r < 0)
 		return r;
 	p->totals.n_scored += r == EVAL_MEASURED;
 	p->totals.n_no_click += r == EVAL_NO_CLICK;
 	p->totals.n_all_clicked += r == EVAL_ALL_CLICKED;
-	for (int m = 0; r == EVAL_MEASURED && m < N_EVAL_METRICS; m++)
-		eval_mean_add(&p->totals.means[m], values[m]);
-	return 0;
+	if (r != EVAL_MEASURED)
+		return 0;
+	const struct eval_reader *reader = map_get_ptr(p->readers, hash64(s->reader));
+	r = eval_tally_add(&p->totals.tally, s->at_ms, reader->n_reads, values);
+	return r == 0 ? look_beyond(p, arena, s, order) : r;
+}
+
+/* Scores a slate, which then waits for its events under feed_id, and measures it when asked. */
+static int score_slate(struct replay *p, struct arena *arena, const struct mind_slate *s, bool measure,
+                       char feed_id[32], struct engine_problem *problem)
+{
+	struct feed_request request = {.user_id = s->reader, .limit = 1, .now_ms = s->at_ms};
+	double *scores = arena_calloc(arena, s->n, sizeof(*scores));
+	float *inputs = NULL;
+	bool take = measure && p->config.take;
+	int64_t start_ns = eval_monotonic_ns();
+	if (take)
+		inputs = arena_calloc(arena, s->n * 2 * engine_model_names()->n_columns, sizeof(*inputs));
+	if (!scores || (take && !inputs))
+		return -ENOMEM;
+	engine_wake(p->writes.worker);
+	int r = engine_score(p->writes.worker, arena, &request, s->ids, s->n, scores, inputs, feed_id);
+	engine_idle(p->writes.worker);
+	p->totals.scoring_ns += eval_monotonic_ns() - start_ns;
+	if (r != 0)
+		return r < 0 ? r : say(problem, "the engine could not score slate", s->impression);
+	for (size_t i = 0; i < s->n; i++)
+		if (isnan(scores[i]))
+			return say(problem, "the engine has no score for article", s->ids[i]);
+	r = measure ? measure_slate(p, arena, s, scores) : 0;
+	return r == 0 && take ? p->config.take(p->config.take_ctx, s, inputs) : r;
 }
 
 int replay_slate(struct replay *p, struct span line, bool measure, struct engine_problem *problem)
@@ -337,15 +298,20 @@ int replay_slate(struct replay *p, struct span line, bool measure, struct engine
 	if (r == 0)
 		r = introduce(p, arena, &slate, problem);
 	if (r == 0)
-		r = tick(p, slate.at_ms);
-	int waited = wait_all(p, problem); /* always: what was handed over stands in the arena */
+		r = eval_writes_tick(&p->writes, slate.at_ms);
+	int waited = eval_writes_wait(&p->writes, problem); /* always: what was handed over stands in the arena */
 	r = r ? r : waited;
 	if (r == 0)
 		r = score_slate(p, arena, &slate, measure, feed_id, problem);
 	p->totals.n_learnt_only += !measure;
 	if (r == 0)
 		r = hold_back(p, line, number, slate.at_ms, feed_id);
-	return r == 0 ? record_due(p, arena, slate.at_ms, problem) : r;
+	if (r == 0)
+		r = record_due(p, arena, slate.at_ms, problem);
+	p->totals.n_events = p->writes.n_events;
+	p->totals.waiting_ns = p->writes.waiting_ns;
+	p->totals.analysing_ns = p->writes.analysing_ns;
+	return r;
 }
 
 /* ---- opening and closing ---- */
@@ -358,23 +324,20 @@ int replay_open(const struct replay_config *config, struct replay **out, struct 
 		return -ENOMEM;
 	p->config = *config;
 	p->last = &p->first;
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->finished, NULL);
 	rng_seed(&p->ties, config->seed);
 	engine.dir = config->dir;
 	engine.nosync = true;
 	engine.live_days = 0; /* every article of a slate is scored, however old */
 	engine.log_days = 0;
+	engine.checkpoint_interval_ms = EVAL_CHECKPOINT_MS;
 	engine.learn_delay_ms = config->label_delay_ms; /* when the events come the slate is complete */
-	engine.models = config->model;
-	engine.n_models = 1;
-	int r = map_new(&p->articles, NULL);
+	engine.models = config->models;
+	engine.n_models = config->n_models;
+	int r = eval_writes_open(&p->writes, &engine, config->start_ms, problem);
+	if (r == 0)
+		r = map_new(&p->articles, NULL);
 	if (r == 0)
 		r = map_new(&p->readers, NULL);
-	if (r == 0)
-		r = engine_open(&p->engine, &engine, config->start_ms, problem);
-	if (r == 0)
-		r = engine_worker_new(p->engine, &p->worker);
 	if (r == 0)
 		*out = p;
 	else
@@ -387,25 +350,31 @@ const struct replay_totals *replay_totals(const struct replay *p)
 	return &p->totals;
 }
 
+static void free_reader(uint64_t key, uint64_t value, void *ctx)
+{
+	struct eval_reader *reader = (struct eval_reader *)(uintptr_t)value;
+	eval_reader_free(reader);
+	free(reader);
+}
+
 void replay_close(struct replay *p)
 {
-	struct engine_problem ignored;
 	if (!p)
 		return;
-	if (wait_all(p, &ignored) != 0)
-		p->failure = 0; /* the caller has heard of it, or has its figures */
-	engine_worker_free(p->worker);
-	engine_close(p->engine);
+	eval_writes_close(&p->writes);
 	while (p->first) {
 		struct pending *next = p->first->next;
 		free(p->first);
 		p->first = next;
 	}
+	eval_tally_free(&p->totals.tally);
+	eval_beyond_free(&p->totals.beyond);
+	if (p->readers)
+		map_each(p->readers, free_reader, NULL);
 	map_free(p->articles);
 	map_free(p->readers);
+	arena_free(&p->kept);
 	arena_free(&p->arenas[0]);
 	arena_free(&p->arenas[1]);
-	pthread_cond_destroy(&p->finished);
-	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

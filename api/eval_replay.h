@@ -13,20 +13,26 @@
 
 #include <stdio.h>
 
-#include "api/eval_metrics.h"
+#include "api/eval_beyond.h"
 #include "api/eval_mind.h"
-#include "engine/engine.h"
+#include "api/eval_tally.h"
+#include "api/eval_writes.h"
 
 #define REPLAY_HISTORY_STEP_MS (INT64_C(12) * 3600 * 1000)
 
 struct replay_config {
 	const char *dir; /* for the engine's directory; the caller removes it */
-	const struct engine_model_text *model;
+	const struct engine_model_text *models; /* [n_models] the first scores */
+	size_t n_models;
 	const struct mind_news *news;
 	int64_t start_ms; /* of the first slate */
 	int64_t label_delay_ms;
 	uint64_t seed;
 	bool permute; /* labels are shuffled within each slate before anything sees them */
+	/* NULL, or told of each slate that is measured before anything is learnt of it: what stage two looked at, [n] rows as
+	 * engine_score gives them. Returns 0 or negative errno, which ends the replay. */
+	int (*take)(void *ctx, const struct mind_slate *s, const float *inputs);
+	void *take_ctx;
 	FILE *scores; /* NULL, or where each slate's scores go: impression id, tab, "ID:SCORE ..." */
 };
 
@@ -34,7 +40,8 @@ struct replay_totals {
 	uint64_t n_slates;       /* replayed */
 	uint64_t n_scored, n_no_click, n_all_clicked, n_learnt_only;
 	uint64_t n_articles, n_without_row, n_readers, n_events;
-	struct eval_mean means[N_EVAL_METRICS];
+	struct eval_tally tally;
+	struct eval_beyond beyond;
 	int64_t scoring_ns, analysing_ns, waiting_ns; /* of the caller's thread; waiting is for the engine's writer */
 };
 

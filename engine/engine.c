@@ -108,20 +108,35 @@ int engine_submit_growth(struct engine *e, struct write_op *op)
 	return atomic_load_explicit(&e->nearly_full, memory_order_relaxed) ? -ENOSPC : writer_submit(e->writer, op);
 }
 
+static bool pressed(void *ctx)
+{
+	return readers_pressed(engine_of(ctx)->readers);
+}
+
+/* A step of a checkpoint when one is due; as many as clean all that a batch can make dirty when memory must not grow. */
+static void checkpoint_piece(struct engine *e, int64_t now_ms)
+{
+	bool due = e->round_sequence || now_ms - e->last_checkpoint_ms >= e->config.checkpoint_interval_ms, done;
+	for (size_t n = 0; (due || pressed(e)) && n < BATCH_ELEMENTS; n += CHECKPOINT_READERS) {
+		if (engine_checkpoint_step(e, &done) != 0)
+			return;
+		if (done)
+			e->last_checkpoint_ms = now_ms;
+		due = false;
+		readers_evict(e->readers);
+	}
+}
+
 /* Housekeeping between batches: one bounded piece of each kind of work a call. */
 static void idle(void *ctx)
 {
 	struct engine *e = engine_of(ctx);
 	int64_t now_ms = atomic_load(&e->now_ms);
-	bool done;
 	if (store_mend(e->store) < 0)
 		return; /* tried again at the next idle moment */
 	if (e->erasing && engine_erase_step(e) < 0)
 		return; /* the disk is full or failing: tried again at the next idle moment */
-	if (e->round_sequence || now_ms - e->last_checkpoint_ms >= e->config.checkpoint_interval_ms) {
-		if (engine_checkpoint_step(e, &done) == 0 && done)
-			e->last_checkpoint_ms = now_ms;
-	}
+	checkpoint_piece(e, now_ms);
 	if (now_ms - e->last_sweep_ms >= 60000) {
 		e->last_sweep_ms = now_ms;
 		if (store_clear_stale_readers(e->store) < 0 || engine_sweep(e, now_ms) < 0)
@@ -133,6 +148,33 @@ static void idle(void *ctx)
 }
 
 /* ---- models ---- */
+
+const struct model_names *engine_model_names(void)
+{
+	return &rank_model_names;
+}
+
+static void free_models(struct model **models, size_t n)
+{
+	while (n > 0) {
+		model_free(models[--n]);
+		models[n] = NULL;
+	}
+}
+
+/* Ensembles find their members among the others. */
+static int resolve_models(const struct engine_model_text *texts, size_t n, struct model **models,
+                          struct engine_problem *problem)
+{
+	struct model_problem why;
+	size_t which;
+	if (model_resolve(models, n, &which, &why) == 0)
+		return 0;
+	engine_problem_say(problem, "model %.*s: %s %s", (int)texts[which].name.len, texts[which].name.data, why.pointer,
+	                   why.text);
+	free_models(models, n);
+	return 1;
+}
 
 int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
                         struct engine_problem *problem)
@@ -149,19 +191,18 @@ int engine_parse_models(const struct engine_model_text *texts, size_t n, struct 
 		if (r == 1)
 			engine_problem_say(problem, "model %.*s: %s %s", (int)texts[i].name.len, texts[i].name.data,
 			                   why.pointer, why.text);
-		while (i > 0)
-			model_free(out[--i]);
+		free_models(out, i);
 		return r;
 	}
-	return 0;
+	return resolve_models(texts, n, out, problem);
 }
 
-int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
+int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
 {
-	struct model *models[CATALOG_MODELS] = {0};
-	int r = engine_parse_models(texts, n, models, problem);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		model_free(models[i]);
+	struct model *parsed[CATALOG_MODELS] = {0};
+	int r = engine_parse_models(models, n_models, parsed, problem);
+	for (size_t i = 0; r == 0 && i < n_models; i++)
+		model_free(parsed[i]);
 	return r;
 }
 
@@ -189,20 +230,23 @@ static int set_learning(struct engine *e, size_t n)
 	return learner_set_models(e->learner, models, n);
 }
 
+/* Columns of places that fall empty stay: requests under way may read them. */
 static void models_publish(struct write_op *op, void *ctx)
 {
 	struct models_op *m = (struct models_op *)op;
 	struct engine *e = engine_of(ctx);
+	atomic_fetch_add_explicit(&e->model_swaps, 1, memory_order_acq_rel);
 	for (unsigned i = 0; i < CATALOG_MODELS; i++) {
 		const struct model *old = atomic_load(&e->models.model[i]);
 		atomic_store(&e->models.model[i], i < m->n ? m->models[i] : NULL);
-		if (catalog_set_model(e->catalog, i, i < m->n) < 0)
+		if (i < m->n && catalog_set_model(e->catalog, i, true) < 0)
 			__builtin_trap();
 		if (old)
 			epoch_retire(e->epoch, (void *)(uintptr_t)old, free_model);
 	}
 	if (set_learning(e, m->n) < 0)
 		__builtin_trap();
+	atomic_fetch_add_explicit(&e->model_swaps, 1, memory_order_release);
 }
 
 struct waiter {
@@ -397,7 +441,8 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	struct writer_config writer = {.queue_elements = config->queue_elements, .batch_elements = BATCH_ELEMENTS,
 	                               .linger_ms = LINGER_MS,
 	                               .hooks = {.ctx = e, .batch_begin = batch_begin, .batch_seal = batch_seal,
-	                                         .batch_end = batch_end, .idle = idle, .idle_ms = IDLE_MS}};
+	                                         .batch_end = batch_end, .pressed = pressed, .idle = idle,
+	                                         .idle_ms = IDLE_MS}};
 	if (r == 0) {
 		engine_update_stats(e);
 		r = writer_new(&e->writer, e->store, &writer);

@@ -75,8 +75,11 @@ typedef void (*engine_done_fn)(void *ctx, int status);
 int engine_tick(struct engine *e, int64_t now_ms, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
 /* done runs when everything queued before is durable. checkpoint: also write every checkpoint out. */
 int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
+/* What model files may name (models/model.h). */
+struct model_names;
+const struct model_names *engine_model_names(void);
 /* Would engine_set_models take them? Returns 0, 1 with a problem, -ENOMEM. */
-int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
+int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
 	__attribute__((warn_unused_result));
 /* Parses and swaps in models (SIGHUP, PUT). On 1 nothing changed. Blocks until the swap is visible. Not from a worker's
  * loop while writes wait on that same loop. */
@@ -213,10 +216,12 @@ int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_
                 const struct span *article_ids, size_t n, struct feed *out) __attribute__((warn_unused_result));
 
 /* The model's raw score of each of a caller's articles for a reader, in the caller's order, whether read before or not;
- * NaN where the id is unknown or not live. scores: [n]. Cheaper than engine_rank: nothing is filled in. When feed_id is
+ * NaN where the id is unknown or not live. scores: [n]. Cheaper than engine_rank: nothing is filled in. inputs: NULL, or
+ * room for [n][2 * columns of engine_model_names], filled with what stage two looked at: z of each column, then c of each,
+ * 0 of the columns the model does not look at; 0 where there is no score or no stage two. When feed_id is
  * not NULL and the model orders shortlists, the list waits for the reader's events under that id and is learnt from. */
 int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
-                 const struct span *article_ids, size_t n, double *scores, char feed_id[32])
+                 const struct span *article_ids, size_t n, double *scores, float *inputs, char feed_id[32])
 	__attribute__((warn_unused_result));
 
 /* Stories like this one: by topic vector, without its own story. Returns 1 when the article is unknown. */

@@ -1,7 +1,9 @@
 /* Requests made ready, items filled in, and the lists that are not feeds: a caller's own, related, explained. */
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/feed_internal.h"
 
@@ -28,17 +30,30 @@ static int find_topic(struct engine_worker *w, struct arena *arena, struct span 
 	return 0;
 }
 
-static int find_model(struct engine_worker *w, struct span name, struct rank_request *r)
+static int look_for_model(struct engine_worker *w, struct span name, struct query *q)
 {
 	for (unsigned i = 0; i < CATALOG_MODELS; i++) {
 		const struct model *m = atomic_load_explicit(&w->engine->models.model[i], memory_order_acquire);
 		if (m && (name.len == 0 || span_equal_cstr(name, m->name))) {
-			r->model = m;
-			r->model_slot = i;
+			q->rank.model = m;
+			q->rank.model_slot = i;
+			stage_two_pick(w->engine->learner, m, i, &q->two);
 			return FEED_OK;
 		}
 	}
 	return FEED_UNKNOWN_MODEL;
+}
+
+/* A model, its place and what it has learnt, all of one set of models: while the writer swaps sets, a moment is waited. */
+static int find_model(struct engine_worker *w, struct span name, struct query *q)
+{
+	for (;;) {
+		uint64_t swaps = atomic_load_explicit(&w->engine->model_swaps, memory_order_acquire);
+		int r = look_for_model(w, name, q);
+		if (!(swaps & 1) && atomic_load_explicit(&w->engine->model_swaps, memory_order_acquire) == swaps)
+			return r;
+		sched_yield();
+	}
 }
 
 static int take_reader(struct engine_worker *w, struct arena *arena, struct query *q)
@@ -107,7 +122,7 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 	                               .created_before_seq = UINT64_MAX}};
 	int r = store_read_renew(w->txn);
 	if (r == 0)
-		r = find_model(w, q->model, &out->rank);
+		r = find_model(w, q->model, out);
 	if (r == 0 && q->user_id.len)
 		r = readers_get(w->engine->readers, w->txn, q->user_id, w->reader, &out->reader);
 	if (r == 0 && out->reader)
@@ -296,8 +311,24 @@ static int score_list(struct engine_worker *w, struct arena *arena, const struct
 	return rank_score(w->scratch, w->engine->catalog, &query->rank, items, *n_found, NULL);
 }
 
+/* Inputs of the example's slots, each to its place in the caller's list. */
+static int give_inputs(const struct query *query, struct arena *arena, const size_t *at, float *out)
+{
+	const struct example *e = query->example;
+	uint16_t *which = arena_calloc(arena, e->n, sizeof(*which));
+	float *inputs = arena_calloc(arena, e->n * 2 * N_COLUMNS, sizeof(*inputs));
+	if (!which || !inputs)
+		return -ENOMEM;
+	for (size_t i = 0; i < e->n; i++)
+		which[i] = (uint16_t)i;
+	rank_inputs(query->rank.model, e, which, e->n, inputs);
+	for (size_t i = 0; i < e->n; i++)
+		memcpy(out + at[i] * 2 * N_COLUMNS, inputs + i * 2 * N_COLUMNS, 2 * N_COLUMNS * sizeof(*out));
+	return 0;
+}
+
 int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
-                 const struct span *article_ids, size_t n, double *scores, char feed_id[32])
+                 const struct span *article_ids, size_t n, double *scores, float *inputs, char feed_id[32])
 {
 	struct query query;
 	struct rank_item *items = arena_calloc(arena, n, sizeof(*items));
@@ -309,6 +340,8 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		scores[i] = NAN;
 	if (feed_id)
 		feed_id[0] = '\0';
+	if (inputs)
+		memset(inputs, 0, n * 2 * N_COLUMNS * sizeof(*inputs));
 	if (!query_has_stage_two(&query) || n_found == 0) {
 		for (size_t i = 0; i < n_found; i++)
 			scores[at[i]] = (double)items[i].score / RANK_ONE;
@@ -320,6 +353,8 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		r = rank_shortlist_score(query.rank.model, &query.two, query.example, arena, found);
 	for (size_t i = 0; i < n_found && r == 0; i++)
 		scores[at[i]] = found[i];
+	if (r == 0 && inputs)
+		r = give_inputs(&query, arena, at, inputs);
 	if (r == 0 && feed_id) {
 		uint64_t feed = feed_number_next(w, request->now_ms);
 		feed_id_format(feed, feed_id);

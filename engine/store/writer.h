@@ -36,12 +36,13 @@ struct writer_hooks {
 	/* Between batches, at least every idle_ms and linger_ms: housekeeping in transactions of its own. */
 	void (*idle)(void *ctx);
 	unsigned idle_ms;
+	bool (*pressed)(void *ctx); /* NULL: never. Housekeeping must not wait: it comes after each batch */
 };
 
 struct writer_config {
 	unsigned queue_elements; /* bound of waiting elements */
 	unsigned batch_elements; /* a batch stops growing here */
-	unsigned linger_ms;      /* how long a queue of nothing but patient operations is held back; until batch_elements wait */
+	unsigned linger_ms;      /* how long a queue of nothing but patient operations, less than a batch, is held back */
 	struct writer_hooks hooks;
 };
 

@@ -35,7 +35,7 @@ static int measure(const char *ranking, uint64_t seed, double out[N_EVAL_METRICS
 		scores[at] = -1.5 * (double)i;
 		clicked[at] = ranking[i] == '1';
 	}
-	int r = eval_slate(&arena, &rng, scores, clicked, n, out);
+	int r = eval_slate(&arena, &rng, scores, clicked, n, NULL, out);
 	arena_free(&arena);
 	return r;
 }
@@ -76,7 +76,7 @@ static void test_documented_auc(void **state)
 	double got[N_EVAL_METRICS];
 	rng_seed(&rng, 1);
 	assert_int_equal(eval_slate(&arena, &rng, (double[]){0.1, 0.4, 0.35, 0.8}, (bool[]){false, false, true, true}, 4,
-	                            got), EVAL_MEASURED);
+	                            NULL, got), EVAL_MEASURED);
 	assert_near(got[EVAL_AUC], 0.75, 1e-15);
 	arena_free(&arena);
 }
@@ -128,14 +128,32 @@ static void test_ties_are_broken_at_random(void **state)
 	rng_seed(&rng, seed);
 	for (int i = 0; i < 4000; i++) {
 		arena_reset(&arena);
-		assert_int_equal(eval_slate(&arena, &rng, (double[]){2, 2, 2, 2}, (bool[]){true, false, false, false}, 4, got),
+		assert_int_equal(eval_slate(&arena, &rng, (double[]){2, 2, 2, 2}, (bool[]){true, false, false, false}, 4, NULL,
+		                            got),
 		                 EVAL_MEASURED);
 		places[(int)lround(1 / got[EVAL_MRR]) - 1]++;
 	}
 	for (int i = 0; i < 4; i++)
 		assert_in_range(places[i], 1000 - 137, 1000 + 137);
-	assert_int_equal(eval_slate(&arena, &rng, (double[]){NAN, -1e300}, (bool[]){false, true}, 2, got), EVAL_MEASURED);
+	assert_int_equal(eval_slate(&arena, &rng, (double[]){NAN, -1e300}, (bool[]){false, true}, 2, NULL, got), EVAL_MEASURED);
 	assert_near(got[EVAL_AUC], 1, 0);
+	arena_free(&arena);
+}
+
+/* The places best first, also of a slate that is not measured. */
+static void test_order(void **state)
+{
+	struct arena arena = {0};
+	struct rng rng;
+	uint32_t order[5];
+	double got[N_EVAL_METRICS];
+	rng_seed(&rng, 1);
+	assert_int_equal(eval_slate(&arena, &rng, (double[]){0.5, -2, NAN, 7, 1}, (bool[5]){false}, 5, order, got),
+	                 EVAL_NO_CLICK);
+	assert_memory_equal(order, ((uint32_t[]){3, 4, 0, 1, 2}), sizeof(order));
+	assert_int_equal(eval_slate(&arena, &rng, (double[]){1, 2}, (bool[]){true, false}, 2, order, got), EVAL_MEASURED);
+	assert_int_equal(order[0], 1);
+	assert_int_equal(order[1], 0);
 	arena_free(&arena);
 }
 
@@ -150,8 +168,8 @@ static void test_seed_repeats(void **state)
 	for (int i = 0; i < 100; i++) {
 		double scores[6] = {0};
 		bool clicked[6] = {false, true, false, true};
-		assert_int_equal(eval_slate(&arena, &a, scores, clicked, 6, x), EVAL_MEASURED);
-		assert_int_equal(eval_slate(&arena, &b, scores, clicked, 6, y), EVAL_MEASURED);
+		assert_int_equal(eval_slate(&arena, &a, scores, clicked, 6, NULL, x), EVAL_MEASURED);
+		assert_int_equal(eval_slate(&arena, &b, scores, clicked, 6, NULL, y), EVAL_MEASURED);
 		assert_memory_equal(x, y, sizeof(x));
 	}
 	arena_free(&arena);
@@ -181,6 +199,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_hand), cmocka_unit_test(test_documented_auc), cmocka_unit_test(test_means),
 		cmocka_unit_test(test_what_is_not_measured), cmocka_unit_test(test_ties_are_broken_at_random),
-		cmocka_unit_test(test_seed_repeats), cmocka_unit_test(test_shuffle)};
+		cmocka_unit_test(test_order), cmocka_unit_test(test_seed_repeats), cmocka_unit_test(test_shuffle)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
