@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BATCH = 100, BATCHES_A_WAIT = 64 };
@@ -19,13 +18,6 @@ struct run {
 	int64_t start_ns, start_cpu_ns;
 	unsigned n_batches; /* since the last wait */
 };
-
-static int64_t cpu_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* Pages that are resident, and of them those of files (proc(5), statm). 0 where there is no such file. */
 static void resident(uint64_t *all, uint64_t *of_files)
@@ -54,7 +46,7 @@ static void mark(const struct run *r, uint64_t n_events, struct eval_load_mark *
 	struct engine_stats stats;
 	engine_stats(r->writes.engine, &stats);
 	*out = (struct eval_load_mark){.n_events = n_events, .n_readers = r->n_readers, .n_articles = r->n_articles,
-	                               .cpu_s = (double)(cpu_ns() - r->start_cpu_ns) / 1e9,
+	                               .cpu_s = (double)(eval_cpu_ns() - r->start_cpu_ns) / 1e9,
 	                               .seconds = (double)(eval_monotonic_ns() - r->start_ns) / 1e9,
 	                               .store_bytes = stats.store_used_bytes};
 	resident(&out->resident_bytes, &out->file_bytes);
@@ -129,7 +121,7 @@ int eval_load_run(const struct eval_load *load, struct eval_load_mark marks[N_EV
 	if (error == 0 && (!r.known_user || !r.known_article))
 		error = -ENOMEM;
 	r.start_ns = eval_monotonic_ns();
-	r.start_cpu_ns = cpu_ns();
+	r.start_cpu_ns = eval_cpu_ns();
 	if (error == 0)
 		error = replay(&r, marks, problem);
 	eval_writes_close(&r.writes);

@@ -108,20 +108,35 @@ int engine_submit_growth(struct engine *e, struct write_op *op)
 	return atomic_load_explicit(&e->nearly_full, memory_order_relaxed) ? -ENOSPC : writer_submit(e->writer, op);
 }
 
+static bool pressed(void *ctx)
+{
+	return readers_pressed(engine_of(ctx)->readers);
+}
+
+/* A step of a checkpoint when one is due; as many as clean all that a batch can make dirty when memory must not grow. */
+static void checkpoint_piece(struct engine *e, int64_t now_ms)
+{
+	bool due = e->round_sequence || now_ms - e->last_checkpoint_ms >= e->config.checkpoint_interval_ms, done;
+	for (size_t n = 0; (due || pressed(e)) && n < BATCH_ELEMENTS; n += CHECKPOINT_READERS) {
+		if (engine_checkpoint_step(e, &done) != 0)
+			return;
+		if (done)
+			e->last_checkpoint_ms = now_ms;
+		due = false;
+		readers_evict(e->readers);
+	}
+}
+
 /* Housekeeping between batches: one bounded piece of each kind of work a call. */
 static void idle(void *ctx)
 {
 	struct engine *e = engine_of(ctx);
 	int64_t now_ms = atomic_load(&e->now_ms);
-	bool done;
 	if (store_mend(e->store) < 0)
 		return; /* tried again at the next idle moment */
 	if (e->erasing && engine_erase_step(e) < 0)
 		return; /* the disk is full or failing: tried again at the next idle moment */
-	if (e->round_sequence || now_ms - e->last_checkpoint_ms >= e->config.checkpoint_interval_ms) {
-		if (engine_checkpoint_step(e, &done) == 0 && done)
-			e->last_checkpoint_ms = now_ms;
-	}
+	checkpoint_piece(e, now_ms);
 	if (now_ms - e->last_sweep_ms >= 60000) {
 		e->last_sweep_ms = now_ms;
 		if (store_clear_stale_readers(e->store) < 0 || engine_sweep(e, now_ms) < 0)
@@ -137,6 +152,18 @@ static void idle(void *ctx)
 const struct model_names *engine_model_names(void)
 {
 	return &rank_model_names;
+}
+
+int engine_trees_checksum(struct span trees, struct buf *out, struct engine_problem *problem)
+{
+	char checksum[MODEL_CHECKSUM_BYTES + 1];
+	struct model_problem why;
+	int r = model_trees_checksum(trees, &rank_model_names, checksum, &why);
+	if (r == 1)
+		engine_problem_say(problem, "%s %s", why.pointer, why.text);
+	if (r == 0)
+		buf_put_cstr(out, checksum);
+	return r == 0 && out->failed ? -ENOMEM : r;
 }
 
 static void free_models(struct model **models, size_t n)
@@ -426,7 +453,8 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	struct writer_config writer = {.queue_elements = config->queue_elements, .batch_elements = BATCH_ELEMENTS,
 	                               .linger_ms = LINGER_MS,
 	                               .hooks = {.ctx = e, .batch_begin = batch_begin, .batch_seal = batch_seal,
-	                                         .batch_end = batch_end, .idle = idle, .idle_ms = IDLE_MS}};
+	                                         .batch_end = batch_end, .pressed = pressed, .idle = idle,
+	                                         .idle_ms = IDLE_MS}};
 	if (r == 0) {
 		engine_update_stats(e);
 		r = writer_new(&e->writer, e->store, &writer);
