@@ -197,7 +197,8 @@ static int place_pins(struct page *p)
 		for (size_t j = 0; j < p->n_pool; j++) {
 			if (p->pool[j].article == item.article)
 				item.score = p->pool[j].score; /* the model's, where that has more than one stage */
-			if (p->pool[j].story == item.story)
+			/* By article too: published anew since the pool was drawn, it may tell another story now. */
+			if (p->pool[j].story == item.story || p->pool[j].article == item.article)
 				p->taken[j] = true;
 		}
 		p->pins[p->n_pins] = item;
