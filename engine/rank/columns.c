@@ -53,6 +53,8 @@
 	X(SIMILAR_BEST, "similar_best", "similarity_top", 0.2f) \
 	X(SIMILAR_MEAN, "similar_mean", "similarity", 0.02f) /* mean over all of them */ \
 	X(KIN, "kin", "kin", 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
+	X(DENSE_TOP, "dense_top", "dense", 0.1f)       /* mean of the five best cosines of embeddings with the last 20 reads */ \
+	X(DENSE_MEAN, "dense_mean", "dense", 0.2f)     /* cosine with the mean of all reads' */ \
 	X(WORDS, "words", "words", 0.3f)               /* mean over its words of ln((clicks + 2) / (expected + 2)) */ \
 	X(CO_READ, "co_read", "co_read", 0.1f)         /* sum over the last 30 reads of co / sqrt((n + 5) (n' + 5)) */ \
 	X(HEAD_3H, "head_3h", "head_to_head", 0.2f)    /* mean over the list of ln((won + .5) / (lost + .5)) */ \

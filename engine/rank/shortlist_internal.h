@@ -56,7 +56,17 @@ enum { STOOD = 4096 };
 
 /* Which groups of columns the model looks at. */
 struct wanted {
-	bool interests, similar, similar_top, words, kin, co_read, head;
+	bool interests, similar, similar_top, words, kin, dense, co_read, head;
+};
+
+enum { DENSE_READS = 20, DENSE_SPACES_MAX = 8 };
+
+/* Short vectors of the reads of one space. */
+struct dense_reads {
+	size_t n; /* of the last DENSE_READS */
+	bool any;
+	float mean[CATALOG_DENSE]; /* of all of them, of length 1 */
+	int16_t at[DENSE_READS][CATALOG_DENSE];
 };
 
 /* The reader's side of a shortlist. A thread's, made ready anew for each request. */
@@ -72,6 +82,8 @@ struct reading {
 	float rate;    /* overall click-through */
 	float clicks;  /* all of SIGNAL_SECTION */
 	float kin[KIN_DIMS + 1]; /* mean of where the reads stand */
+	struct dense_reads dense[DENSE_SPACES_MAX]; /* [n_dense], by space less one */
+	size_t n_dense;
 	uint32_t top_section;
 	struct numbers topics, stories, section_index, source_index; /* -> 1 + index below */
 	uint64_t filter[FILTER_BITS / 64]; /* of topics: a bit that is not set says that it is not known */

@@ -234,6 +234,33 @@ static void measure_kin(struct reading *g, const struct catalog_segment *s, uint
 	x[COLUMN_KIN] = sum;
 }
 
+/* Short vectors have length 127. */
+static void measure_dense(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
+{
+	uint8_t space;
+	int16_t wide[CATALOG_DENSE];
+	int32_t dots[DENSE_READS], five[5] = {0};
+	float mean = 0;
+	const int8_t *at = catalog_dense(s, slot, &space);
+	if (!at || space > g->n_dense || !g->dense[space - 1].any)
+		return;
+	const struct dense_reads *of = &g->dense[space - 1];
+	for (size_t d = 0; d < CATALOG_DENSE; d++) {
+		wide[d] = at[d];
+		mean += (float)at[d] * of->mean[d];
+	}
+	g->kernels->dots(wide, &of->at[0][0], of->n, dots);
+	for (size_t r = 0; r < of->n; r++)
+		for (int32_t k = 0, dot = dots[r]; k < 5 && dot > 0; k++)
+			if (dot > five[k]) {
+				int32_t less = five[k];
+				five[k] = dot;
+				dot = less;
+			}
+	x[COLUMN_DENSE_TOP] = (float)(five[0] + five[1] + five[2] + five[3] + five[4]) / (5 * 127 * 127);
+	x[COLUMN_DENSE_MEAN] = mean / 127;
+}
+
 static void measure_co_reading(const struct reading *g, uint32_t article, float *x)
 {
 	float v[SIGNAL_VALUES], n[SIGNAL_VALUES], other[SIGNAL_VALUES], sum = 0;
@@ -295,9 +322,12 @@ static void measure_one(struct reading *g, const struct rank_item *item, struct 
 		measure_words(g, out, x);
 	if (w->kin && g->two->space)
 		measure_kin(g, s, item->slot, x);
+	if (w->dense)
+		measure_dense(g, s, item->slot, x);
 	if (w->co_read)
 		measure_co_reading(g, out->article, x);
 }
+_Static_assert((int)CATALOG_DENSE == (int)KERNEL_WIDTH, "dots are of whole vectors");
 _Static_assert((int)EXAMPLE_WORDS == (int)CATALOG_WORDS && (int)KIN_WORDS == (int)CATALOG_WORDS, "the same words");
 
 static void fetch_vector(const struct rank_item *item)
