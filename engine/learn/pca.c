@@ -32,11 +32,11 @@ static void add(float *restrict a, float by, const float *restrict b, size_t n)
 		a[i] += by * b[i];
 }
 
-/* Rows q[DIRECTIONS][m] made orthonormal, each by what those before it leave (Gram and Schmidt, twice over). A row of which
- * nothing is left becomes 0. */
-static void orthonormalise(float *q, size_t m)
+/* Rows q[n][m] made orthonormal, each by what those before it leave (Gram and Schmidt, twice over). A row of which nothing is
+ * left becomes 0. */
+static void orthonormalise(float *q, size_t n, size_t m)
 {
-	for (size_t k = 0; k < DIRECTIONS; k++) {
+	for (size_t k = 0; k < n; k++) {
 		float *row = q + k * m, before = sqrtf(dot(row, row, m));
 		for (int twice = 0; twice < 2; twice++)
 			for (size_t j = 0; j < k; j++)
@@ -54,13 +54,13 @@ static void iterate(const float *a, size_t m, float *q, float *z)
 	for (size_t i = 0; i < DIRECTIONS * m; i++)
 		q[i] = (float)(int64_t)(hash_mix64(i + 1) >> 40) / (1 << 23) - 1;
 	for (int round = 0; round < ROUNDS; round++) {
-		orthonormalise(q, m);
+		orthonormalise(q, DIRECTIONS, m);
 		for (size_t k = 0; k < DIRECTIONS; k++)
 			for (size_t i = 0; i < m; i++)
 				z[k * m + i] = dot(a + i * m, q + k * m, m);
 		memcpy(q, z, DIRECTIONS * m * sizeof(*q));
 	}
-	orthonormalise(q, m);
+	orthonormalise(q, DIRECTIONS, m);
 }
 
 /* X X' of rows x[n][width] when n is the smaller, else X' X. */
@@ -78,23 +78,23 @@ static void multiply(const float *x, size_t n, size_t width, bool by_rows, float
 			add(a + j * width, x[i * width + j], x + i * width, width);
 }
 
-/* From eigenvectors to components of length 1. */
-static void take_basis(struct pca *p, const float *x, size_t n, const float *q, bool by_rows)
+/* From eigenvectors of a[m][m] to components of length 1. Those whose eigenvalue is nothing beside the vectors' own lengths
+ * are rounding: 0. */
+static void take_basis(struct pca *p, const float *x, size_t n, const float *q, const float *a, size_t m, float least)
 {
-	float first = 0;
 	for (size_t k = 0; k < PCA_DIMS; k++) {
-		float *row = p->basis + k * p->width;
-		if (by_rows)
+		float *row = p->basis + k * p->width, value = 0;
+		for (size_t i = 0; i < m; i++)
+			value += q[k * m + i] * dot(a + i * m, q + k * m, m);
+		if (!(value > least))
+			continue;
+		if (m != p->width)
 			for (size_t i = 0; i < n; i++)
-				add(row, q[k * n + i], x + i * p->width, p->width);
+				add(row, q[k * m + i], x + i * p->width, p->width);
 		else
-			memcpy(row, q + k * p->width, p->width * sizeof(*row));
-		float length = sqrtf(dot(row, row, p->width));
-		first = k == 0 ? length : first;
-		float scale = length > 1e-4f * first ? 1 / length : 0;
-		for (size_t j = 0; j < p->width; j++)
-			row[j] *= scale;
+			memcpy(row, q + k * m, m * sizeof(*row));
 	}
+	orthonormalise(p->basis, PCA_DIMS, p->width);
 }
 
 static void take_offsets(struct pca *p, const float *mean)
@@ -121,7 +121,7 @@ int pca_fit(struct pca *p, const float *x, size_t n, size_t width)
 	multiply(centred, n, width, by_rows, a);
 	iterate(a, m, q, q + DIRECTIONS * m);
 	*p = (struct pca){.width = width, .basis = basis};
-	take_basis(p, centred, n, q, by_rows);
+	take_basis(p, centred, n, q, a, m, 1e-9f * dot(x, x, n * width));
 	take_offsets(p, mean);
 	basis = NULL;
 	r = 0;

@@ -385,6 +385,66 @@ static void test_kin(void **state)
 	free(later);
 }
 
+/* Directions of length 127 in a plane: an article stands at an angle. */
+static void publish_at(uint32_t article, uint8_t space, double degrees)
+{
+	struct catalog_entry e = entry(article, 0, 0);
+	e.dense_space = space;
+	e.dense[3] = (int8_t)lrint(127 * cos(degrees * 0.017453292519943295));
+	e.dense[61] = (int8_t)lrint(127 * sin(degrees * 0.017453292519943295));
+	publish(e);
+}
+
+/* To within the rounding of 127ths. */
+static void is_about(const struct example *e, size_t slot, int column, double expected)
+{
+	if (fabs((double)e->columns[slot * N_COLUMNS + (size_t)column] - expected) > 0.01)
+		fail_msg("%s: %.4f is not %.4f", rank_column_names[column], (double)e->columns[slot * N_COLUMNS + (size_t)column],
+		         expected);
+}
+
+static void test_dense(void **state)
+{
+	publish_at(11, 1, 0);
+	publish_at(12, 1, 60);
+	publish_at(13, 2, 90);
+	publish(entry(14, 0, 0)); /* without */
+	publish_at(1, 1, 0);
+	publish_at(2, 1, 90);
+	publish_at(3, 1, 210);
+	publish_at(4, 2, 90);
+	publish_at(5, 3, 0); /* of a space that nothing read is in */
+	publish(entry(6, 0, 0));
+	for (uint32_t i = 11; i <= 14; i++)
+		read_article(i, 0, 1u << EVENT_CLICK);
+	const struct example *x = measure((const uint32_t[]){1, 2, 3, 4, 5, 6}, 6);
+	/* Reads of space 1 at 0 and 60 degrees, their mean at 30. */
+	is_about(x, 0, COLUMN_DENSE_TOP, 0.3);   /* (1 + .5) / 5 */
+	is_about(x, 0, COLUMN_DENSE_MEAN, 0.866);
+	is_about(x, 1, COLUMN_DENSE_TOP, 0.1732); /* cos 30 / 5 */
+	is_about(x, 1, COLUMN_DENSE_MEAN, 0.5);
+	is_about(x, 2, COLUMN_DENSE_TOP, 0);     /* both lie behind it */
+	is_about(x, 2, COLUMN_DENSE_MEAN, -1);
+	is_about(x, 3, COLUMN_DENSE_TOP, 0.2);   /* space 2: the one read */
+	is_about(x, 3, COLUMN_DENSE_MEAN, 1);
+	for (size_t i = 4; i < 6; i++) {
+		is(x, i, COLUMN_DENSE_TOP, 0);
+		is(x, i, COLUMN_DENSE_MEAN, 0);
+	}
+	/* Of twenty-five newer reads the last twenty count for the best, all of them for the mean. */
+	for (uint32_t i = 0; i < 25; i++) {
+		publish_at(30 + i, 1, i < 23 ? 180 : 60);
+		read_article(30 + i, 0, 1u << EVENT_CLICK);
+	}
+	x = measure((const uint32_t[]){1}, 1);
+	is_about(x, 0, COLUMN_DENSE_TOP, 0.2);     /* (.5 + .5) / 5: the reads at 0 degrees lie too far back */
+	is_about(x, 0, COLUMN_DENSE_MEAN, -0.9909); /* (1 - 23 + 3 x .5, 3 x .866) = (-20.5, 2.598), of length 20.664 */
+	model.columns[COLUMN_DENSE_TOP] = model.columns[COLUMN_DENSE_MEAN] = false;
+	x = measure((const uint32_t[]){1}, 1);
+	is(x, 0, COLUMN_DENSE_TOP, 0);
+	is(x, 0, COLUMN_DENSE_MEAN, 0);
+}
+
 /* The document for learning holds the last KIN_READS reads and no more. */
 static void test_document(void **state)
 {
@@ -659,7 +719,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_popularity), CASE(test_exposure), CASE(test_sections_and_sources), CASE(test_interests), CASE(test_similarity),
-		CASE(test_kin), CASE(test_document), CASE(test_words),
+		CASE(test_kin), CASE(test_dense), CASE(test_document), CASE(test_words),
 		CASE(test_co_reading), CASE(test_head_to_head), CASE(test_signals_of_before), CASE(test_mean_deviation_and_rank),
 		CASE(test_inputs), CASE(test_crosses), CASE(test_table),
 	};
