@@ -97,6 +97,7 @@ INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 	}
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): an attribute does not stand in parentheses. */
 #define VARIANT(name, attribute) \
 	attribute static void logs_##name(float *x, size_t n) \
 	{ \
@@ -120,6 +121,7 @@ INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 		dots(a, b, n, out); \
 	} \
 	const struct kernels kernels_##name = {logs_##name, moments_##name, ranks_##name, inputs_##name, dots_##name};
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 VARIANT(portable, )
 #if defined(__x86_64__)
