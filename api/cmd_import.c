@@ -469,7 +469,6 @@ static int read_settings(const char *path, struct engine_config *out)
 	else
 		fprintf(stderr, "mynews import: %s: %s%s%s\n", path, r > 0 ? problems.errors[0].pointer : "",
 		        r > 0 && problems.errors[0].pointer[0] ? " " : "", r > 0 ? problems.errors[0].detail : strerror(-r));
-	out->vectors = NULL; /* what they say is not stored, but made at each start of a server */
 	free(settings);
 	return r;
 }

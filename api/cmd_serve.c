@@ -89,7 +89,7 @@ static int open_engine(struct server *s)
 	if (r == 0) {
 		e.dir = s->data;
 		config_engine(c, &e);
-		e.vectors = s->vectors ? s->vectors : e.vectors;
+		e.vectors = s->vectors ? s->vectors : c->vectors;
 		r = engine_open(&s->api.engine, &e, api_now_ms(&s->api), &problem);
 	}
 	arena_free(&arena);

@@ -140,7 +140,6 @@ void config_engine(const struct config *c, struct engine_config *out)
 	out->readers_cached = (unsigned)c->readers_cached;
 	out->story_max = (unsigned)c->story_max;
 	out->story_window_h = (unsigned)c->story_window_h;
-	out->vectors = c->vectors;
 }
 
 /* ---- networks ---- */

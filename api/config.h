@@ -62,8 +62,7 @@ int config_parse(struct span text, struct config *out, struct config_problems *p
 /* The same for a file; one that can't be read is a problem. */
 int config_load(const char *path, struct config *out, struct config_problems *problems)
 	__attribute__((warn_unused_result));
-/* The engine's part of the settings, into a copy of engine_config_default; dir and models are the caller's. Texts are the
- * settings' own. */
+/* The engine's part of the settings, into a copy of engine_config_default; dir, models and vectors are the caller's. */
 void config_engine(const struct config *c, struct engine_config *out);
 /* All settings as a table for people. */
 void config_print_table(FILE *out);

@@ -130,6 +130,12 @@ static inline struct of_name *reading_name(struct numbers *index, struct of_name
 	return &names[*at - 1];
 }
 
+static inline void reading_widen(const int8_t at[CATALOG_DENSE], int16_t out[CATALOG_DENSE])
+{
+	for (size_t d = 0; d < CATALOG_DENSE; d++)
+		out[d] = (int16_t)at[d]; /* NOLINT(bugprone-signed-char-misuse,cert-str34-c): a number, no character */
+}
+
 static inline bool reading_is_content(uint32_t topic)
 {
 	enum topic_namespace ns = topic_namespace_of(topic);

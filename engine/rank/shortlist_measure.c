@@ -245,10 +245,9 @@ static void measure_dense(const struct reading *g, const struct catalog_segment 
 	if (!at || space > g->n_dense || !g->dense[space - 1].any)
 		return;
 	const struct dense_reads *of = &g->dense[space - 1];
-	for (size_t d = 0; d < CATALOG_DENSE; d++) {
-		wide[d] = at[d];
+	reading_widen(at, wide);
+	for (size_t d = 0; d < CATALOG_DENSE; d++)
 		mean += (float)at[d] * of->mean[d];
-	}
 	g->kernels->dots(wide, &of->at[0][0], of->n, dots);
 	for (size_t r = 0; r < of->n; r++)
 		for (int32_t k = 0, dot = dots[r]; k < 5 && dot > 0; k++)

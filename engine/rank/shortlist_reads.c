@@ -269,11 +269,8 @@ static void take_dense(struct reading *g)
 		of->any = true;
 		for (size_t d = 0; d < CATALOG_DENSE; d++)
 			of->mean[d] += (float)at[d];
-		if (r < DENSE_READS) {
-			for (size_t d = 0; d < CATALOG_DENSE; d++)
-				of->at[of->n][d] = at[d];
-			of->n++;
-		}
+		if (r < DENSE_READS)
+			reading_widen(at, of->at[of->n++]);
 	}
 	for (size_t i = 0; i < g->n_dense; i++) {
 		float square = 0;

@@ -79,7 +79,7 @@ static double cosine_of(uint32_t a, uint32_t b)
 /* The cosine of two embeddings of length 1 less the mean of the first n. */
 static double expected_cosine(uint32_t a, uint32_t b, size_t width, uint32_t n)
 {
-	float x[64], of[2][64];
+	float x[64], of[2][64] = {{0}};
 	double mean[64] = {0}, sum = 0, square[2] = {0}, length;
 	for (uint32_t i = 1; i <= n + 2; i++) {
 		embed(i <= n ? i : i == n + 1 ? a : b, width, x);
