@@ -35,8 +35,8 @@ struct posting {
 
 /* What the reader saw and read of a story. */
 struct exposure {
-	float seen, ago; /* as the columns have them */
-	uint32_t n_reads;
+	uint32_t minute; /* when it was last shown */
+	uint16_t n_shown, n_reads;
 };
 
 /* A section or a source: how often the reader read it, and what its columns are, once measured. */
@@ -108,11 +108,15 @@ static inline uint32_t reading_filter_bit(uint32_t topic)
 	return topic * 2654435769u >> 17;
 }
 
-static inline const struct known *reading_known(const struct reading *g, uint32_t topic)
+/* False: it is not. */
+static inline bool reading_may_know(const struct reading *g, uint32_t topic)
 {
 	uint32_t bit = reading_filter_bit(topic);
-	if (!(g->filter[bit / 64] >> (bit & 63) & 1))
-		return NULL;
+	return g->filter[bit / 64] >> (bit & 63) & 1;
+}
+
+static inline const struct known *reading_known(const struct reading *g, uint32_t topic)
+{
 	int32_t at = numbers_get(&g->topics, topic);
 	return at ? &g->known[at - 1] : NULL;
 }

@@ -121,9 +121,12 @@ static void measure_exposure(const struct reading *g, uint32_t story, float *x)
 	if (at == 0)
 		return;
 	const struct exposure *e = &g->exposures[at - 1];
-	x[COLUMN_SEEN] = e->seen;
-	x[COLUMN_SEEN_AGO] = e->ago;
-	x[COLUMN_STORY_READ] = log1pf((float)e->n_reads);
+	if (e->n_shown) {
+		x[COLUMN_SEEN] = log1pf(e->n_shown);
+		x[COLUMN_SEEN_AGO] = log1pf(g->minute > e->minute ? (float)(g->minute - e->minute) : 0);
+	}
+	if (e->n_reads)
+		x[COLUMN_STORY_READ] = log1pf(e->n_reads);
 }
 
 static void measure_section(const struct reading *g, uint32_t section, struct of_name *of)
@@ -187,24 +190,41 @@ static void measure_best(const struct reading *g, const float with[HISTORY_READS
 	x[COLUMN_SIMILAR_TOP] = (five[0] + five[1] + five[2] + five[3] + five[4]) / 5;
 }
 
+/* The entries of a vector whose topics may be known, into at[], and its content's length squared. Without a branch: which
+ * those are is anyone's guess. */
+static size_t find_known(const struct reading *g, const struct topic_term *vector, size_t n, uint8_t at[LIMIT_VECTOR],
+                         int64_t *square)
+{
+	size_t n_found = 0;
+	for (size_t i = 0; i < n; i++) {
+		const int32_t w = vector[i].weight;
+		*square += reading_is_content(vector[i].topic) ? w * w : 0;
+		at[n_found] = (uint8_t)i;
+		n_found += reading_may_know(g, vector[i].topic);
+	}
+	return n_found;
+}
+
 /* One walk over the vector: interests, and similarity to what was read. */
 static void measure_content(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
 {
-	float with[HISTORY_READS] = {0}, mean = 0;
+	float with[HISTORY_READS], mean = 0;
+	uint8_t at[LIMIT_VECTOR];
 	int64_t square = 0;
 	size_t n;
 	const struct topic_term *vector = catalog_vector(s, slot, &n);
+	if (g->wanted.similar_top)
+		memset(with, 0, g->n_reads * sizeof(*with));
+	n = find_known(g, vector, n < LIMIT_VECTOR ? n : LIMIT_VECTOR, at, &square);
 	for (size_t i = 0; i < n; i++) {
-		const int32_t w = vector[i].weight;
-		const enum topic_namespace ns = topic_namespace_of(vector[i].topic);
-		const struct known *k = reading_known(g, vector[i].topic);
-		square += ns != TOPIC_SECTION && ns != TOPIC_SOURCE ? w * w : 0;
+		const struct topic_term *term = &vector[at[i]];
+		const struct known *k = reading_known(g, term->topic);
 		if (!k)
 			continue;
-		float weight = (float)w / TOPIC_TERM_ONE;
+		float weight = (float)term->weight / TOPIC_TERM_ONE;
 		mean += k->mean * weight;
 		if (g->wanted.interests)
-			add_interest(k, ns, weight, x);
+			add_interest(k, topic_namespace_of(term->topic), weight, x);
 		for (int32_t p = k->first; p >= 0; p = g->postings[p].next)
 			with[g->postings[p].read] += weight * g->postings[p].weight;
 	}
@@ -228,11 +248,13 @@ static void measure_words(const struct reading *g, const struct example_slot *sl
 static void measure_kin(struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
 {
 	const float *at = reading_stands(g, s, slot);
-	float sum = 0;
-	for (size_t d = 0; d <= KIN_DIMS; d++)
-		sum += at[d] * g->kin[d];
-	x[COLUMN_KIN] = sum;
+	float sum[4] = {0};
+	for (size_t d = 0; d <= KIN_DIMS; d += 4)
+		for (size_t k = 0; k < 4; k++)
+			sum[k] += at[d + k] * g->kin[d + k];
+	x[COLUMN_KIN] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
+_Static_assert((KIN_DIMS + 1) % 4 == 0, "four at once");
 
 /* Short vectors have length 127. */
 static void measure_dense(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)

@@ -139,8 +139,8 @@ static int take_exposures(struct reading *g)
 	for (size_t i = 0; i < h->n_shown; i++) /* of a story that stands there twice the later entry */
 		if (h->shown[i].story) {
 			struct exposure *e = exposure_of(g, h->shown[i].story);
-			e->seen = log1pf(h->shown[i].count);
-			e->ago = log1pf(g->minute > h->shown[i].minute ? (float)(g->minute - h->shown[i].minute) : 0);
+			e->n_shown = h->shown[i].count;
+			e->minute = h->shown[i].minute;
 		}
 	for (size_t i = 0; i < h->n_reads; i++)
 		if (h->reads[i].story)
