@@ -88,7 +88,7 @@ void engine_update_stats(struct engine *e)
 	atomic_store(&e->stat_articles, size.n_articles);
 	atomic_store(&e->stat_stories, size.n_stories);
 	atomic_store(&e->stat_segments, size.n_segments);
-	atomic_store(&e->stat_catalog_bytes, size.bytes);
+	atomic_store(&e->stat_catalog_bytes, size.bytes + dense_bytes(e->dense));
 	struct learner_totals learnt;
 	struct pending_totals pending;
 	learner_totals(e->learner, &learnt);
