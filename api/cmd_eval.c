@@ -76,7 +76,7 @@ static int ablate(struct eval *e)
 	return r == 0 ? 0 : r == EVAL_ABLATE_UNKNOWN ? EXIT_USAGE : EXIT_FAILED;
 }
 
-enum { NEWS, BEHAVIORS, CLICKS, MODEL, BESIDE, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, SVG, PERMUTE, PER_DAY, JSON, N_OPTIONS };
+enum { NEWS, BEHAVIORS, CLICKS, MODEL, BESIDE, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, SVG, PERMUTE, PER_DAY, JSON, EMBEDDINGS, VECTORS, N_OPTIONS };
 
 /* Returns 0, or 2 after a line on stderr. */
 static int check_options(const struct option_value o[N_OPTIONS])
@@ -102,7 +102,8 @@ static int read_options(struct eval *e, int argc, char **argv)
 		[MODEL] = {.name = "--model"}, [BESIDE] = {.name = "--beside"}, [WARMUP] = {.name = "--warmup"}, [LABEL_DELAY] = {.name = "--label-delay"},
 		[SEED] = {.name = "--seed"}, [SCORES] = {.name = "--scores"}, [ABLATE] = {.name = "--ablate"},
 		[SVG] = {.name = "--svg"}, [PERMUTE] = {.name = "--permute", .is_flag = true},
-		[PER_DAY] = {.name = "--per-day", .is_flag = true}, [JSON] = {.name = "--json", .is_flag = true}};
+		[PER_DAY] = {.name = "--per-day", .is_flag = true}, [JSON] = {.name = "--json", .is_flag = true},
+		[EMBEDDINGS] = {.name = "--embeddings"}, [VECTORS] = {.name = "--vectors"}};
 	uint64_t delay_s = 0, seed = 1;
 	struct eval_logs *l = &e->logs;
 	l->paths = arena_calloc(&l->arena, (size_t)argc + 1, sizeof(*l->paths));
@@ -128,6 +129,8 @@ static int read_options(struct eval *e, int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	l->news_path = o[NEWS].value;
+	l->embeddings_path = o[EMBEDDINGS].value;
+	l->config.vectors = o[VECTORS].value;
 	e->clicks_path = o[CLICKS].value;
 	l->n_files = e->clicks_path ? 0 : o[WARMUP].n_many + 1;
 	l->paths[o[WARMUP].n_many] = o[BEHAVIORS].value;

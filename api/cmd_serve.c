@@ -15,12 +15,12 @@
 #include "engine/base/log.h"
 #include "engine/base/rfc3339.h"
 
-enum { OPTION_DATA, OPTION_LISTEN, OPTION_THREADS, OPTION_CONFIG, OPTION_CLOCK, N_OPTIONS };
+enum { OPTION_DATA, OPTION_LISTEN, OPTION_THREADS, OPTION_CONFIG, OPTION_CLOCK, OPTION_VECTORS, N_OPTIONS };
 enum { THREADS_MAX = 64 };
 
 struct server {
 	struct api api;
-	const char *data, *listen, *threads, *config_path, *clock;
+	const char *data, *listen, *threads, *config_path, *clock, *vectors;
 	unsigned n_threads;
 	struct config *config; /* the one in force */
 	struct config started; /* as it was at the start */
@@ -89,6 +89,7 @@ static int open_engine(struct server *s)
 	if (r == 0) {
 		e.dir = s->data;
 		config_engine(c, &e);
+		e.vectors = s->vectors ? s->vectors : c->vectors;
 		r = engine_open(&s->api.engine, &e, api_now_ms(&s->api), &problem);
 	}
 	arena_free(&arena);
@@ -288,7 +289,7 @@ int cmd_serve(int argc, char **argv)
 	struct option_value options[N_OPTIONS + 1] = {
 		[OPTION_DATA] = {.name = "--data"}, [OPTION_LISTEN] = {.name = "--listen"},
 		[OPTION_THREADS] = {.name = "--threads"}, [OPTION_CONFIG] = {.name = "--config"},
-		[OPTION_CLOCK] = {.name = "--clock"}};
+		[OPTION_CLOCK] = {.name = "--clock"}, [OPTION_VECTORS] = {.name = "--vectors"}};
 	if (options_parse("serve", argc, argv, options))
 		return EXIT_USAGE;
 	static struct server s;
@@ -296,6 +297,7 @@ int cmd_serve(int argc, char **argv)
 	s.listen = options[OPTION_LISTEN].value;
 	s.config_path = options[OPTION_CONFIG].value;
 	s.clock = options[OPTION_CLOCK].value;
+	s.vectors = options[OPTION_VECTORS].value;
 	if (!s.data) {
 		fprintf(stderr, "mynews serve: say where the data is: --data DIR\n");
 		return EXIT_USAGE;

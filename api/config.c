@@ -45,6 +45,8 @@ static const struct setting settings[] = {
 	{"readers_cached", KIND_INTEGER, false, AT(readers_cached), 20000, 100, 100000000, NULL, "hot readers in memory"},
 	{"story_max", KIND_INTEGER, false, AT(story_max), 50, 1, 1000, NULL, "reports a story"},
 	{"story_window_h", KIND_INTEGER, false, AT(story_window_h), 36, 1, 8760, NULL, "hours in which reports join a story"},
+	{"vectors", KIND_TEXT, false, AT(vectors), 0, 0, CONFIG_PATH_BYTES, "",
+	 "file of word vectors, fastText's or GloVe's text format; --vectors wins"},
 	{"map_gib", KIND_INTEGER, false, AT(map_gib), 0, 0, 65536, NULL, "the store's largest size in GiB; 0: 256"},
 	{"models_dir", KIND_TEXT, true, AT(models_dir), 0, 0, CONFIG_PATH_BYTES, "",
 	 "folder of model files, in place of the built-in ones"},

@@ -30,6 +30,7 @@ struct config_network {
 
 struct config {
 	char listen[CONFIG_NAME_BYTES + 1];
+	char vectors[CONFIG_PATH_BYTES + 1];
 	char models_dir[CONFIG_PATH_BYTES + 1]; /* empty: the models that ship */
 	char default_model[CONFIG_NAME_BYTES + 1];
 	int64_t threads; /* 0: one a processor */
@@ -61,7 +62,7 @@ int config_parse(struct span text, struct config *out, struct config_problems *p
 /* The same for a file; one that can't be read is a problem. */
 int config_load(const char *path, struct config *out, struct config_problems *problems)
 	__attribute__((warn_unused_result));
-/* The engine's part of the settings, into a copy of engine_config_default; dir and models are the caller's. */
+/* The engine's part of the settings, into a copy of engine_config_default; dir, models and vectors are the caller's. */
 void config_engine(const struct config *c, struct engine_config *out);
 /* All settings as a table for people. */
 void config_print_table(FILE *out);

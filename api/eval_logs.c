@@ -133,6 +133,8 @@ int eval_logs_open(struct eval_logs *l)
 	if (!l->logs)
 		return eval_complain_errno(l->command, "files", ENOMEM);
 	int r = mind_news_load(l->news_path, &l->news, &problem);
+	if (r == 0 && l->embeddings_path)
+		r = eval_embeddings_load(l->embeddings_path, &l->embeddings, &problem);
 	for (size_t i = 0; i < l->n_files && r == 0 && !eval_stopped; i++) {
 		r = mind_log_open(l->paths[i], l->dir, &l->logs[i], &problem);
 		if (r != 0 || mind_log_count(l->logs[i]) == 0)
@@ -177,6 +179,7 @@ int eval_logs_run(struct eval_logs *l)
 	struct engine_problem problem;
 	l->config.dir = l->dir;
 	l->config.news = l->news;
+	l->config.embeddings = l->embeddings;
 	int r = replay_open(&l->config, &l->replay, &problem);
 	if (r != 0)
 		return r == 1 ? eval_complain(l->command, problem.text) : eval_complain_errno(l->command, "the engine", r);
@@ -197,5 +200,6 @@ void eval_logs_close(struct eval_logs *l)
 	for (size_t i = 0; l->logs && i < l->n_files; i++)
 		mind_log_close(l->logs[i]);
 	mind_news_free(l->news);
+	eval_embeddings_free(l->embeddings);
 	arena_free(&l->arena);
 }

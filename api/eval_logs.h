@@ -11,13 +11,15 @@ struct eval_logs {
 	/* the caller's: */
 	const char *command;      /* in front of complaints */
 	const char *news_path;    /* may be NULL */
+	const char *embeddings_path; /* likewise */
 	const char **paths;       /* [n_files] warm-up files, then the behaviours */
 	size_t n_files;
-	struct replay_config config; /* dir, news and start are set here */
+	struct replay_config config; /* dir, news, embeddings and start are set here */
 	/* what there is */
 	struct arena arena;
 	char dir[4096];           /* "": not made */
 	struct mind_news *news;
+	struct eval_embeddings *embeddings;
 	struct mind_log **logs;   /* [n_files] */
 	struct replay *replay;
 	uint64_t n_planned;

@@ -64,6 +64,7 @@ static int add_article(struct replay *p, struct arena *arena, struct span id, in
 		r = keep_item(p, &articles[*n]);
 	if (r != 0)
 		return r;
+	eval_embeddings_give(p->config.embeddings, &articles[*n]);
 	articles[(*n)++].published_at_ms = known_ms;
 	p->totals.n_articles++;
 	p->totals.n_without_row += !found;
@@ -326,6 +327,7 @@ int replay_open(const struct replay_config *config, struct replay **out, struct 
 	p->last = &p->first;
 	rng_seed(&p->ties, config->seed);
 	engine.dir = config->dir;
+	engine.vectors = config->vectors;
 	engine.nosync = true;
 	engine.live_days = 0; /* every article of a slate is scored, however old */
 	engine.log_days = 0;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "api/eval_beyond.h"
+#include "api/eval_embeddings.h"
 #include "api/eval_mind.h"
 #include "api/eval_tally.h"
 #include "api/eval_writes.h"
@@ -25,6 +26,8 @@ struct replay_config {
 	const struct engine_model_text *models; /* [n_models] the first scores */
 	size_t n_models;
 	const struct mind_news *news;
+	const struct eval_embeddings *embeddings; /* NULL: none */
+	const char *vectors; /* a file of word vectors; NULL: none */
 	int64_t start_ms; /* of the first slate */
 	int64_t label_delay_ms;
 	uint64_t seed;

@@ -77,7 +77,8 @@ int main(int argc, char **argv)
 	static struct world_reader readers[READERS];
 	static struct rank_item pools[READERS][LIMIT_POOL];
 	static size_t n_pool[READERS];
-	static double measure_us[MAX_ROUNDS], score_us[MAX_ROUNDS];
+	static double measure_us[MAX_ROUNDS], score_us[MAX_ROUNDS], order_us[MAX_ROUNDS];
+	static struct rank_item items[LIMIT_POOL];
 	struct world_config config = {.seed = 1, .n_names = 20000, .n_sections = 40, .vector_most = 20, .plain = true};
 	config.n_articles = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
 	size_t rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 2000;
@@ -104,6 +105,8 @@ int main(int argc, char **argv)
 	if (!crosses || !learned || !squares)
 		must(-ENOMEM);
 	model_params_init(model, 1, learned->params, squares);
+	for (size_t i = 0; i < n_params; i++)
+		learned->params[i] = (float)(rng_double(&w.rng) - 0.5);
 	learned->crosses = crosses;
 	learned->cross_mask = CROSSES - 1;
 	learned->changes = &changes;
@@ -125,12 +128,17 @@ int main(int argc, char **argv)
 		must(rank_shortlist(scratch, w.catalog, &readers[k].request, &two, pools[k], n_pool[k], &arena, &e));
 		double t1 = now_us();
 		must(rank_shortlist_score(model, &two, e, &arena, scores));
-		score_us[i] = now_us() - t1;
+		double t2 = now_us();
+		memcpy(items, pools[k], n_pool[k] * sizeof(*items));
+		must(rank_shortlist_order(model, &two, e, items, n_pool[k], &arena));
+		order_us[i] = now_us() - t2;
+		score_us[i] = t2 - t1;
 		measure_us[i] = t1 - t0;
 	}
 	printf("%u articles, %zu candidates, %u reads\n", config.n_articles, n_pool[0], (unsigned)HISTORY_READS);
 	report("measure the columns", measure_us, rounds);
 	report("score", score_us, rounds);
+	report("score and bring into order", order_us, rounds);
 	arena_free(&arena);
 	rank_scratch_free(scratch);
 	signals_free(signals);

@@ -12,6 +12,7 @@
 #include "engine/base/map.h"
 #include "engine/catalog/catalog.h"
 #include "engine/catalog/stories.h"
+#include "engine/dense.h"
 #include "engine/engine.h"
 #include "engine/learner.h"
 #include "engine/monitor.h"
@@ -231,6 +232,9 @@ struct engine {
 	struct readers *readers;
 	struct catalog *catalog;
 	struct stories *stories;
+	struct dense *dense;
+	struct word_vectors *word_vectors; /* NULL: none are configured */
+	float *word_sum;                   /* scratch of their width */
 	struct text_df *df;
 	struct learner *learner;
 	struct pending *pending;

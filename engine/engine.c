@@ -88,7 +88,7 @@ void engine_update_stats(struct engine *e)
 	atomic_store(&e->stat_articles, size.n_articles);
 	atomic_store(&e->stat_stories, size.n_stories);
 	atomic_store(&e->stat_segments, size.n_segments);
-	atomic_store(&e->stat_catalog_bytes, size.bytes);
+	atomic_store(&e->stat_catalog_bytes, size.bytes + dense_bytes(e->dense));
 	struct learner_totals learnt;
 	struct pending_totals pending;
 	learner_totals(e->learner, &learnt);
@@ -243,6 +243,17 @@ static int open_store(struct engine *e, struct engine_problem *problem)
 	return r < 0 ? engine_cannot_open(problem, e->dir, r) : 0;
 }
 
+static int load_word_vectors(struct engine *e, const char *path, struct engine_problem *problem)
+{
+	if (!path || !path[0])
+		return 0;
+	int r = word_vectors_load(&e->word_vectors, e->text, path, problem->text);
+	if (r == 0)
+		e->word_sum = malloc(word_vectors_width(e->word_vectors) * sizeof(*e->word_sum));
+	return r == 0 && !e->word_sum ? -ENOMEM : r;
+}
+_Static_assert(sizeof(((struct engine_problem *)0)->text) >= TEXT_PROBLEM_BYTES, "a problem fits");
+
 int engine_open(struct engine **out, const struct engine_config *config, int64_t now_ms, struct engine_problem *problem)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -271,6 +282,10 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 		r = readers_new(&e->readers, e->epoch, &e->profile_config, config->readers_cached);
 	if (r == 0)
 		r = text_new(&e->text);
+	if (r == 0)
+		r = load_word_vectors(e, config->vectors, problem);
+	if (r == 0)
+		r = dense_new(&e->dense);
 	if (r == 0)
 		r = text_df_new(&e->df);
 	if (r == 0)
@@ -339,6 +354,9 @@ void engine_close(struct engine *e)
 	}
 	catalog_free(e->catalog);
 	stories_free(e->stories);
+	dense_free(e->dense);
+	word_vectors_free(e->word_vectors);
+	free(e->word_sum);
 	readers_free(e->readers);
 	topics_free(e->topics);
 	text_df_free(e->df);

@@ -43,6 +43,7 @@ struct engine_config {
 	unsigned readers_cached;         /* hot readers in memory */
 	unsigned story_max;              /* reports a story */
 	unsigned story_window_h;
+	const char *vectors;         /* a file of word vectors (engine/text/text.h); NULL or "" none */
 	int64_t learn_delay_ms;      /* a slate is learnt this long after it was sent; negative: as its model says */
 	size_t learn_pending_bytes;  /* memory for slates that wait for their events */
 	const struct engine_model_text *models; /* [n_models]; the first is the default */

@@ -99,6 +99,20 @@ static float boost_of(struct engine *e, uint32_t number, const struct article_re
 	return r->article.boost;
 }
 
+/* Where an article lies by its embedding, or by its words' vectors where there are such. */
+static int place_dense(struct engine *e, uint32_t number, const struct article *a, struct catalog_entry *entry)
+{
+	const struct span texts[] = {a->title, a->summary};
+	float *sum = e->word_sum;
+	if (a->n_embedding)
+		return dense_place(e->dense, number, DENSE_OWN, a->embedding, a->n_embedding, &entry->dense_space, entry->dense);
+	if (!e->word_vectors)
+		return 0;
+	int r = word_vectors_place(e->word_vectors, e->text, texts, 2, sum);
+	return r < 0 ? r : dense_place(e->dense, number, DENSE_WORDS, sum, word_vectors_width(e->word_vectors),
+	                               &entry->dense_space, entry->dense);
+}
+
 int engine_publish_record(struct engine *e, uint32_t number, const struct article_record *r)
 {
 	const struct article *a = &r->article;
@@ -117,12 +131,14 @@ int engine_publish_record(struct engine *e, uint32_t number, const struct articl
 	card_write(&card, r);
 	size_t json_len = card.len;
 	card_write_brief(&card, r);
-	int error = card.failed ? -ENOMEM : 0;
+	int error = card.failed ? -ENOMEM : place_dense(e, number, a, &entry);
 	if (error == 0) {
 		entry.card = (struct catalog_card){.id = a->id, .json = {card.data, json_len},
 		                                   .brief = {card.data + json_len, card.len - json_len}, .title = title};
 		error = catalog_publish(e->catalog, &entry);
 	}
+	if (error == 0)
+		error = dense_show(e->dense, e->catalog);
 	buf_free(&card);
 	arena_free(&arena);
 	return error;

@@ -197,6 +197,8 @@ int catalog_publish(struct catalog *c, const struct catalog_entry *entry)
 		s = segment_of(v->segments[v->n_segments - 1]);
 	}
 	int r = segment_reserve_vector(s, c->epoch, entry->n_vector);
+	if (r == 0 && entry->dense_space)
+		r = dense_reserve(s);
 	if (r < 0)
 		return r;
 	struct catalog_card *card = card_copy(&entry->card);
@@ -329,6 +331,9 @@ static int compact_one(struct catalog *c)
 			.boost = atomic_load(&emptiest->boost[slot]), .editions = atomic_load(&emptiest->editions[slot]),
 			.card = *emptiest->card[slot]};
 		entry.vector = catalog_vector(emptiest, slot, &entry.n_vector);
+		const int8_t *dense = catalog_dense(emptiest, slot, &entry.dense_space);
+		if (dense)
+			memcpy(entry.dense, dense, CATALOG_DENSE);
 		int r = catalog_publish(c, &entry);
 		if (r < 0)
 			return r;

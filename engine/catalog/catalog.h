@@ -22,7 +22,8 @@ enum {
 	SEGMENT_SLOTS = 4096,
 	CATALOG_MODELS = 8, /* shared score columns that can be live at once */
 	N_HALF_LIVES = 5,   /* 15 min, 1 h, 3 h, 12 h, 48 h */
-	CATALOG_WORDS = 8   /* of an article that stage two looks at */
+	CATALOG_WORDS = 8,  /* of an article that stage two looks at */
+	CATALOG_DENSE = 64  /* numbers of a story's short vector */
 };
 extern const int64_t catalog_half_lives_ms[N_HALF_LIVES];
 
@@ -47,6 +48,12 @@ struct catalog_card {
 	struct span title; /* normalised, for the q= filter */
 };
 
+/* Stories' short vectors, as directions of length 127. Cosines have a meaning within one space only. */
+struct catalog_dense {
+	uint8_t space[SEGMENT_SLOTS]; /* 0: the story has none */
+	int8_t at[SEGMENT_SLOTS][CATALOG_DENSE];
+};
+
 struct catalog_segment {
 	uint64_t number; /* segments are numbered from 0 in order of creation */
 	_Atomic uint32_t count; /* slots filled; load with acquire */
@@ -69,6 +76,7 @@ struct catalog_segment {
 	_Atomic float expected[SEGMENT_SLOTS][N_HALF_LIVES]; /* clicks that its slates would have had at random */
 	uint32_t vector_start[SEGMENT_SLOTS + 1];
 	const struct topic_term *_Atomic vectors; /* grows by copy; slot i: [vector_start[i], vector_start[i + 1]) */
+	const struct catalog_dense *_Atomic dense; /* load with acquire; NULL: no story of the segment has a vector */
 	uint32_t words[SEGMENT_SLOTS][CATALOG_WORDS]; /* its heaviest terms, heaviest first; 0 behind the last */
 	const struct catalog_card *card[SEGMENT_SLOTS];
 };
@@ -138,6 +146,14 @@ static inline bool catalog_slot_in_time(const struct catalog_segment *s, uint32_
 	return s->visible_from_ms[slot] <= now_ms && now_ms < s->visible_until_ms[slot];
 }
 
+/* A story's short vector and its space; NULL when it has none. */
+static inline const int8_t *catalog_dense(const struct catalog_segment *s, uint32_t slot, uint8_t *space)
+{
+	const struct catalog_dense *d = atomic_load_explicit(&s->dense, memory_order_acquire);
+	*space = d ? d->space[slot] : 0;
+	return *space ? d->at[slot] : NULL;
+}
+
 static inline size_t catalog_n_words(const struct catalog_segment *s, uint32_t slot)
 {
 	size_t n = 0;
@@ -165,6 +181,8 @@ struct catalog_entry {
 	uint64_t editions;
 	const struct topic_term *vector; /* [n_vector]; copied */
 	size_t n_vector;
+	uint8_t dense_space; /* 0: none */
+	int8_t dense[CATALOG_DENSE];
 	struct catalog_card card; /* spans copied */
 };
 
@@ -177,6 +195,14 @@ void catalog_withdraw(struct catalog *c, uint32_t article);
 int catalog_set_story(struct catalog *c, uint32_t article, uint32_t story) __attribute__((warn_unused_result));
 void catalog_set_boost(struct catalog *c, uint32_t article, float boost);
 void catalog_set_editions(struct catalog *c, uint32_t article, uint64_t editions);
+struct catalog_dense_entry {
+	uint32_t article;
+	uint8_t space; /* 0: none */
+	int8_t at[CATALOG_DENSE];
+};
+/* Changes short vectors; articles that are not live are passed over. Returns 0 or -ENOMEM (some are changed). */
+int catalog_set_dense(struct catalog *c, const struct catalog_dense_entry *entries, size_t n)
+	__attribute__((warn_unused_result));
 /* Calls fn for every live article: rebuilding edition bits, checks, exports. */
 void catalog_each(struct catalog *c, void (*fn)(void *ctx, const struct catalog_segment *segment, uint32_t slot),
                   void *ctx);

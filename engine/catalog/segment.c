@@ -28,6 +28,7 @@ void segment_free(void *segment)
 	for (uint32_t i = 0; i < count; i++)
 		free((void *)(uintptr_t)s->seen.card[i]);
 	free((void *)(uintptr_t)atomic_load(&s->seen.vectors));
+	free((void *)(uintptr_t)atomic_load(&s->seen.dense));
 	postings_free((void *)(uintptr_t)atomic_load(&s->seen.postings));
 	free(s);
 }
@@ -104,6 +105,7 @@ uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entr
 		memcpy(vectors + start, entry->vector, entry->n_vector * sizeof(*vectors));
 	c->vector_start[slot + 1] = start + (uint32_t)entry->n_vector;
 	choose_words(entry, c->words[slot]);
+	dense_fill(s, slot, entry->dense_space, entry->dense);
 	c->card[slot] = card;
 	s->n_live++;
 	return slot; /* the caller computes what depends on the slot, then releases count */

@@ -23,6 +23,9 @@ int segment_new(struct segment **out, uint64_t number) __attribute__((warn_unuse
 void segment_free(void *segment);
 /* Makes room for n more vector entries; the array before goes through the epoch. */
 int segment_reserve_vector(struct segment *s, struct epoch *e, size_t n) __attribute__((warn_unused_result));
+/* dense.c: room for short vectors; one slot's. */
+int dense_reserve(struct segment *s) __attribute__((warn_unused_result));
+void dense_fill(struct segment *s, uint32_t slot, uint8_t space, const int8_t at[CATALOG_DENSE]);
 /* Fills the next slot, which becomes visible when the caller releases `count`. The card is taken over. Room was
  * reserved. Returns the slot. */
 uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entry, int64_t visible_until_ms,

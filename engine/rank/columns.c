@@ -53,6 +53,8 @@
 	X(SIMILAR_BEST, "similar_best", "similarity_top", 0.2f) \
 	X(SIMILAR_MEAN, "similar_mean", "similarity", 0.02f) /* mean over all of them */ \
 	X(KIN, "kin", "kin", 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
+	X(DENSE_TOP, "dense_top", "dense", 0.1f)       /* mean of the five best cosines of embeddings with the last 20 reads */ \
+	X(DENSE_MEAN, "dense_mean", "dense", 0.2f)     /* cosine with the mean of all reads' */ \
 	X(WORDS, "words", "words", 0.3f)               /* mean over its words of ln((clicks + 2) / (expected + 2)) */ \
 	X(CO_READ, "co_read", "co_read", 0.1f)         /* sum over the last 30 reads of co / sqrt((n + 5) (n' + 5)) */ \
 	X(HEAD_3H, "head_3h", "head_to_head", 0.2f)    /* mean over the list of ln((won + .5) / (lost + .5)) */ \
@@ -103,11 +105,6 @@ void rank_inputs(const struct model *m, const struct example *e, const uint16_t 
 	}
 }
 
-static float within(float x, float limit)
-{
-	return x > limit ? limit : x < -limit ? -limit : x;
-}
-
 struct cross_list {
 	const struct model *m;
 	uint32_t mask;
@@ -121,7 +118,20 @@ static void add_cross(struct cross_list *l, enum cross kind, uint64_t a, uint64_
 	if (!l->m->learn.crosses[kind])
 		return;
 	l->kind[l->n] = (uint8_t)kind;
-	l->out[l->n++] = (uint32_t)(hash_mix64(hash_mix64(a * N_CROSSES + kind + 1) + b) >> 32) & l->mask;
+	l->out[l->n++] = (uint32_t)(hash_mix64((a << 32 | b) + ((uint64_t)kind + 1) * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & l->mask;
+}
+
+/* A quarter of a unit of ln is one step, cut at 20 steps either way. */
+static uint64_t ctr_step(float ctr)
+{
+	float steps = ctr * 4 + 32;
+	return (uint64_t)(steps < 12 ? 12 : steps > 52 ? 52 : steps);
+}
+
+/* Twice the binary logarithm, rounded down. */
+static uint64_t length_step(uint64_t n)
+{
+	return n < 4 ? n : 63 - (uint64_t)__builtin_clzll(n * n);
 }
 
 size_t rank_crosses(const struct model *m, const struct example *e, size_t slot, uint32_t mask,
@@ -132,17 +142,14 @@ size_t rank_crosses(const struct model *m, const struct example *e, size_t slot,
 	l.kind = kind;
 	const struct example_slot *s = &e->slots[slot];
 	const float *x = e->columns + slot * e->n_columns;
-	uint64_t hour = (uint64_t)(e->at_ms / 3600000 % 24);
-	uint64_t length = e->n_listed < 4 ? e->n_listed : (uint64_t)(2 * log2f((float)e->n_listed));
 	add_cross(&l, CROSS_STORY, s->article, 0);
 	if (s->section) {
 		add_cross(&l, CROSS_SECTION_TOP, s->section, e->top_section);
-		add_cross(&l, CROSS_SECTION_HOUR, s->section, hour);
+		add_cross(&l, CROSS_SECTION_HOUR, s->section, (uint64_t)(e->at_ms / 3600000) % 24);
 	}
-	add_cross(&l, CROSS_RANK_LENGTH, s->ctr_rank < 20 ? s->ctr_rank : 20, length);
-	float tenth = within(floorf(x[COLUMN_CTR + 3] * 4), 20);
-	add_cross(&l, CROSS_CTR_SHOWS, (uint64_t)(int64_t)(tenth + 32), (uint64_t)lrintf(2 * x[COLUMN_SEEN]));
-	for (size_t i = 0; i < s->n_words; i++)
+	add_cross(&l, CROSS_RANK_LENGTH, s->ctr_rank < 20 ? s->ctr_rank : 20, length_step(e->n_listed));
+	add_cross(&l, CROSS_CTR_SHOWS, ctr_step(x[COLUMN_CTR + 3]), (uint64_t)lrintf(2 * x[COLUMN_SEEN]));
+	for (size_t i = 0; i < s->n_words && i < CROSS_WORDS; i++)
 		add_cross(&l, CROSS_WORD, s->words[i], 0);
 	return l.n;
 }

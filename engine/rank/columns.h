@@ -35,6 +35,8 @@ enum column {
 	COLUMN_SIMILAR_BEST,
 	COLUMN_SIMILAR_MEAN,
 	COLUMN_KIN,
+	COLUMN_DENSE_TOP,
+	COLUMN_DENSE_MEAN,
 	COLUMN_WORDS,
 	COLUMN_CO_READ,
 	COLUMN_HEAD_3H,
@@ -55,10 +57,10 @@ enum cross {
 	CROSS_SECTION_HOUR,   /* its section x hour of the day */
 	CROSS_RANK_LENGTH,    /* its rank by click-through in the list x the list's length */
 	CROSS_CTR_SHOWS,      /* click-through, in tenths of its range x times shown to the reader */
-	CROSS_WORD,           /* each of its heaviest words */
+	CROSS_WORD,           /* each of its CROSS_WORDS heaviest words */
 	N_CROSSES
 };
-enum { CROSS_SLOTS_MAX = CROSS_WORD + EXAMPLE_WORDS }; /* hashed slots of one story */
+enum { CROSS_WORDS = 4, CROSS_SLOTS_MAX = CROSS_WORD + CROSS_WORDS }; /* hashed slots of one story */
 extern const char *const rank_cross_names[N_CROSSES];
 
 /* What model files may name. */

@@ -87,6 +87,16 @@ INLINE void inputs(const float *x, const float *mean, const float *by, float lim
 	}
 }
 
+INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		int32_t sum = 0;
+		for (size_t d = 0; d < KERNEL_WIDTH; d++)
+			sum += (int32_t)a[d] * b[i * KERNEL_WIDTH + d];
+		out[i] = sum;
+	}
+}
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): an attribute does not stand in parentheses. */
 #define VARIANT(name, attribute) \
 	attribute static void logs_##name(float *x, size_t n) \
@@ -106,7 +116,11 @@ INLINE void inputs(const float *x, const float *mean, const float *by, float lim
 	{ \
 		inputs(x, mean, by, limit, n, out); \
 	} \
-	const struct kernels kernels_##name = {logs_##name, moments_##name, ranks_##name, inputs_##name};
+	attribute static void dots_##name(const int16_t *a, const int16_t *b, size_t n, int32_t *out) \
+	{ \
+		dots(a, b, n, out); \
+	} \
+	const struct kernels kernels_##name = {logs_##name, moments_##name, ranks_##name, inputs_##name, dots_##name};
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 VARIANT(portable, )

@@ -15,7 +15,10 @@ struct kernels {
 	void (*ranks)(const float *x, size_t n, uint16_t *out);
 	/* out[n] = x - mean times by, cut at limit either way. */
 	void (*inputs)(const float *x, const float *mean, const float *by, float limit, size_t n, float *out);
+	/* Dot products of a[KERNEL_WIDTH] with each of b[n][KERNEL_WIDTH], of numbers within +-127, into out[n]. */
+	void (*dots)(const int16_t *a, const int16_t *b, size_t n, int32_t *out);
 };
+enum { KERNEL_WIDTH = 64 };
 
 extern const struct kernels kernels_portable;
 #if defined(__x86_64__)

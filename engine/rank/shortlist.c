@@ -83,20 +83,37 @@ static bool is_still(const struct rank_learned *l)
 	return !l || atomic_load_explicit(l->changes, memory_order_acquire) == l->changes_then;
 }
 
+/* Sums of the crosses' weights into sums[n]. They lie all over a large table: those of stories to come are on their way while
+ * one is added up. */
+static void sum_crosses(const struct rank_part *part, const struct example *e, float *sums)
+{
+	enum { AHEAD = 8 };
+	const struct rank_learned *l = part->learned;
+	uint32_t at[AHEAD][CROSS_SLOTS_MAX];
+	size_t n[AHEAD];
+	for (size_t i = 0; i < e->n + AHEAD; i++) {
+		size_t place = i % AHEAD;
+		uint8_t kind[CROSS_SLOTS_MAX];
+		if (i >= AHEAD) {
+			float sum = 0;
+			for (size_t k = 0; k < n[place]; k++)
+				sum += atomic_load_explicit(&l->crosses[at[place][k]].weight, memory_order_acquire);
+			sums[i - AHEAD] = sum;
+		}
+		n[place] = i < e->n ? rank_crosses(part->model, e, i, l->cross_mask, at[place], kind) : 0;
+		for (size_t k = 0; k < n[place]; k++)
+			__builtin_prefetch(&l->crosses[at[place][k]]);
+	}
+}
+
 /* inputs: [n][2 * N_COLUMNS], sums: [n], scratch both. */
 static int score_part(const struct rank_part *part, const struct example *e, const uint16_t *which, float *inputs,
                       float *sums, double *out)
 {
 	const struct rank_learned *l = part->learned;
 	rank_inputs(part->model, e, which, e->n, inputs);
-	for (size_t i = 0; l && l->crosses && i < e->n; i++) {
-		uint32_t at[CROSS_SLOTS_MAX];
-		uint8_t kind[CROSS_SLOTS_MAX];
-		size_t n = rank_crosses(part->model, e, i, l->cross_mask, at, kind);
-		sums[i] = 0;
-		for (size_t k = 0; k < n; k++)
-			sums[i] += atomic_load_explicit(&l->crosses[at[k]].weight, memory_order_acquire);
-	}
+	if (l && l->crosses)
+		sum_crosses(part, e, sums);
 	struct model_slate slate = {.n = e->n, .n_columns = N_COLUMNS, .inputs = inputs,
 	                            .cross_sums = l && l->crosses ? sums : NULL};
 	return model_shortlist_score(part->model, l ? l->params : NULL, &slate, out);
@@ -132,40 +149,66 @@ int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two
 	return 0;
 }
 
-struct placed_item {
-	struct rank_item item;
-	uint32_t from;
-};
-
-static int best_first(const void *a, const void *b)
+static bool item_before(const struct rank_item *a, const struct rank_item *b)
 {
-	const struct rank_item *x = &((const struct placed_item *)a)->item, *y = &((const struct placed_item *)b)->item;
-	if (rank_before(x->score, x->published_ms, x->article, y->score, y->published_ms, y->article))
-		return -1;
-	return rank_before(y->score, y->published_ms, y->article, x->score, x->published_ms, x->article);
+	return rank_before(a->score, a->published_ms, a->article, b->score, b->published_ms, b->article);
+}
+
+/* Smaller for a higher score. */
+static uint32_t falling(int32_t score)
+{
+	return ~((uint32_t)score ^ 0x80000000u);
+}
+
+/* Places of items[n], best first, into order[n]; other: scratch of the same size. By score, byte by byte from the lowest (radix
+ * sort); those of one score then among themselves. */
+static void sort_places(const struct rank_item *items, size_t n, uint16_t *order, uint16_t *other)
+{
+	uint16_t start[4][257] = {{0}};
+	for (size_t i = 0; i < n; i++) {
+		order[i] = (uint16_t)i;
+		for (unsigned byte = 0; byte < 4; byte++)
+			start[byte][(falling(items[i].score) >> 8 * byte & 255) + 1]++;
+	}
+	for (unsigned byte = 0; byte < 4; byte++) {
+		for (size_t b = 0; b < 256; b++)
+			start[byte][b + 1] = (uint16_t)(start[byte][b + 1] + start[byte][b]);
+		for (size_t i = 0; i < n; i++)
+			other[start[byte][falling(items[order[i]].score) >> 8 * byte & 255]++] = order[i];
+		uint16_t *sorted = other;
+		other = order;
+		order = sorted;
+	}
+	for (size_t i = 1; i < n; i++) {
+		uint16_t place = order[i];
+		size_t k = i;
+		for (; k > 0 && item_before(&items[place], &items[order[k - 1]]); k--)
+			order[k] = order[k - 1];
+		order[k] = place;
+	}
 }
 
 int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two, struct example *e,
                          struct rank_item *items, size_t n, struct arena *arena)
 {
 	double *scores = arena_alloc(arena, n * sizeof(*scores) + 1);
-	struct placed_item *placed = arena_alloc(arena, n * sizeof(*placed) + 1);
+	struct rank_item *before = arena_alloc(arena, n * sizeof(*before) + 1);
+	uint16_t *order = arena_alloc(arena, 2 * n * sizeof(*order) + 1);
 	struct example_slot *slots = arena_alloc(arena, n * sizeof(*slots) + 1);
 	float *columns = arena_alloc(arena, n * e->n_columns * sizeof(*columns) + 1);
-	if (!scores || !placed || !slots || !columns)
+	if (!scores || !before || !order || !slots || !columns)
 		return -ENOMEM;
 	int r = rank_shortlist_score(m, two, e, arena, scores);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		items[i].score = (int32_t)lrint(fmin(fmax(scores[i], -255), 255) * RANK_ONE);
-		placed[i] = (struct placed_item){items[i], (uint32_t)i};
-	}
-	qsort(placed, n, sizeof(*placed), best_first);
+	sort_places(items, n, order, order + n);
+	memcpy(before, items, n * sizeof(*items));
 	for (size_t i = 0; i < n; i++) {
-		items[i] = placed[i].item;
-		slots[i] = e->slots[placed[i].from];
-		memcpy(columns + i * e->n_columns, e->columns + placed[i].from * e->n_columns, e->n_columns * sizeof(*columns));
+		items[i] = before[order[i]];
+		slots[i] = e->slots[order[i]];
+		memcpy(columns + i * e->n_columns, e->columns + order[i] * e->n_columns, e->n_columns * sizeof(*columns));
 	}
 	e->slots = slots;
 	e->columns = columns;

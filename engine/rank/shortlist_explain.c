@@ -43,6 +43,8 @@ static const char *told_group(enum column column)
 		return "section_next";
 	case COLUMN_SIMILAR_TOP:
 	case COLUMN_SIMILAR_BEST:
+	case COLUMN_DENSE_TOP:
+	case COLUMN_DENSE_MEAN:
 		return "similarity";
 	case COLUMN_KIN:
 		return "co_read";

@@ -35,8 +35,8 @@ struct posting {
 
 /* What the reader saw and read of a story. */
 struct exposure {
-	float seen, ago; /* as the columns have them */
-	uint32_t n_reads;
+	uint32_t minute; /* when it was last shown */
+	uint16_t n_shown, n_reads;
 };
 
 /* A section or a source: how often the reader read it, and what its columns are, once measured. */
@@ -56,7 +56,17 @@ enum { STOOD = 4096 };
 
 /* Which groups of columns the model looks at. */
 struct wanted {
-	bool interests, similar, similar_top, words, kin, co_read, head;
+	bool interests, similar, similar_top, words, kin, dense, co_read, head;
+};
+
+enum { DENSE_READS = 20, DENSE_SPACES_MAX = 8 };
+
+/* Short vectors of the reads of one space. */
+struct dense_reads {
+	size_t n; /* of the last DENSE_READS */
+	bool any;
+	float mean[CATALOG_DENSE]; /* of all of them, of length 1 */
+	int16_t at[DENSE_READS][CATALOG_DENSE];
 };
 
 /* The reader's side of a shortlist. A thread's, made ready anew for each request. */
@@ -72,6 +82,8 @@ struct reading {
 	float rate;    /* overall click-through */
 	float clicks;  /* all of SIGNAL_SECTION */
 	float kin[KIN_DIMS + 1]; /* mean of where the reads stand */
+	struct dense_reads dense[DENSE_SPACES_MAX]; /* [n_dense], by space less one */
+	size_t n_dense;
 	uint32_t top_section;
 	struct numbers topics, stories, section_index, source_index; /* -> 1 + index below */
 	uint64_t filter[FILTER_BITS / 64]; /* of topics: a bit that is not set says that it is not known */
@@ -96,11 +108,15 @@ static inline uint32_t reading_filter_bit(uint32_t topic)
 	return topic * 2654435769u >> 17;
 }
 
-static inline const struct known *reading_known(const struct reading *g, uint32_t topic)
+/* False: it is not. */
+static inline bool reading_may_know(const struct reading *g, uint32_t topic)
 {
 	uint32_t bit = reading_filter_bit(topic);
-	if (!(g->filter[bit / 64] >> (bit & 63) & 1))
-		return NULL;
+	return g->filter[bit / 64] >> (bit & 63) & 1;
+}
+
+static inline const struct known *reading_known(const struct reading *g, uint32_t topic)
+{
 	int32_t at = numbers_get(&g->topics, topic);
 	return at ? &g->known[at - 1] : NULL;
 }
@@ -116,6 +132,12 @@ static inline struct of_name *reading_name(struct numbers *index, struct of_name
 		*at = (int32_t)++*n;
 	}
 	return &names[*at - 1];
+}
+
+static inline void reading_widen(const int8_t at[CATALOG_DENSE], int16_t out[CATALOG_DENSE])
+{
+	for (size_t d = 0; d < CATALOG_DENSE; d++)
+		out[d] = (int16_t)at[d]; /* NOLINT(bugprone-signed-char-misuse,cert-str34-c): a number, no character */
 }
 
 static inline bool reading_is_content(uint32_t topic)

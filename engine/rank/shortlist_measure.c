@@ -121,9 +121,12 @@ static void measure_exposure(const struct reading *g, uint32_t story, float *x)
 	if (at == 0)
 		return;
 	const struct exposure *e = &g->exposures[at - 1];
-	x[COLUMN_SEEN] = e->seen;
-	x[COLUMN_SEEN_AGO] = e->ago;
-	x[COLUMN_STORY_READ] = log1pf((float)e->n_reads);
+	if (e->n_shown) {
+		x[COLUMN_SEEN] = log1pf(e->n_shown);
+		x[COLUMN_SEEN_AGO] = log1pf(g->minute > e->minute ? (float)(g->minute - e->minute) : 0);
+	}
+	if (e->n_reads)
+		x[COLUMN_STORY_READ] = log1pf(e->n_reads);
 }
 
 static void measure_section(const struct reading *g, uint32_t section, struct of_name *of)
@@ -187,24 +190,41 @@ static void measure_best(const struct reading *g, const float with[HISTORY_READS
 	x[COLUMN_SIMILAR_TOP] = (five[0] + five[1] + five[2] + five[3] + five[4]) / 5;
 }
 
+/* The entries of a vector whose topics may be known, into at[], and its content's length squared. Without a branch: which
+ * those are is anyone's guess. */
+static size_t find_known(const struct reading *g, const struct topic_term *vector, size_t n, uint8_t at[LIMIT_VECTOR],
+                         int64_t *square)
+{
+	size_t n_found = 0;
+	for (size_t i = 0; i < n; i++) {
+		const int32_t w = vector[i].weight;
+		*square += reading_is_content(vector[i].topic) ? w * w : 0;
+		at[n_found] = (uint8_t)i;
+		n_found += reading_may_know(g, vector[i].topic);
+	}
+	return n_found;
+}
+
 /* One walk over the vector: interests, and similarity to what was read. */
 static void measure_content(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
 {
-	float with[HISTORY_READS] = {0}, mean = 0;
+	float with[HISTORY_READS], mean = 0;
+	uint8_t at[LIMIT_VECTOR];
 	int64_t square = 0;
 	size_t n;
 	const struct topic_term *vector = catalog_vector(s, slot, &n);
+	if (g->wanted.similar_top)
+		memset(with, 0, g->n_reads * sizeof(*with));
+	n = find_known(g, vector, n < LIMIT_VECTOR ? n : LIMIT_VECTOR, at, &square);
 	for (size_t i = 0; i < n; i++) {
-		const int32_t w = vector[i].weight;
-		const enum topic_namespace ns = topic_namespace_of(vector[i].topic);
-		const struct known *k = reading_known(g, vector[i].topic);
-		square += ns != TOPIC_SECTION && ns != TOPIC_SOURCE ? w * w : 0;
+		const struct topic_term *term = &vector[at[i]];
+		const struct known *k = reading_known(g, term->topic);
 		if (!k)
 			continue;
-		float weight = (float)w / TOPIC_TERM_ONE;
+		float weight = (float)term->weight / TOPIC_TERM_ONE;
 		mean += k->mean * weight;
 		if (g->wanted.interests)
-			add_interest(k, ns, weight, x);
+			add_interest(k, topic_namespace_of(term->topic), weight, x);
 		for (int32_t p = k->first; p >= 0; p = g->postings[p].next)
 			with[g->postings[p].read] += weight * g->postings[p].weight;
 	}
@@ -228,10 +248,38 @@ static void measure_words(const struct reading *g, const struct example_slot *sl
 static void measure_kin(struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
 {
 	const float *at = reading_stands(g, s, slot);
-	float sum = 0;
-	for (size_t d = 0; d <= KIN_DIMS; d++)
-		sum += at[d] * g->kin[d];
-	x[COLUMN_KIN] = sum;
+	float sum[4] = {0};
+	for (size_t d = 0; d <= KIN_DIMS; d += 4)
+		for (size_t k = 0; k < 4; k++)
+			sum[k] += at[d + k] * g->kin[d + k];
+	x[COLUMN_KIN] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+_Static_assert((KIN_DIMS + 1) % 4 == 0, "four at once");
+
+/* Short vectors have length 127. */
+static void measure_dense(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
+{
+	uint8_t space;
+	int16_t wide[CATALOG_DENSE];
+	int32_t dots[DENSE_READS], five[5] = {0};
+	float mean = 0;
+	const int8_t *at = catalog_dense(s, slot, &space);
+	if (!at || space > g->n_dense || !g->dense[space - 1].any)
+		return;
+	const struct dense_reads *of = &g->dense[space - 1];
+	reading_widen(at, wide);
+	for (size_t d = 0; d < CATALOG_DENSE; d++)
+		mean += (float)at[d] * of->mean[d];
+	g->kernels->dots(wide, &of->at[0][0], of->n, dots);
+	for (size_t r = 0; r < of->n; r++)
+		for (int32_t k = 0, dot = dots[r]; k < 5 && dot > 0; k++)
+			if (dot > five[k]) {
+				int32_t less = five[k];
+				five[k] = dot;
+				dot = less;
+			}
+	x[COLUMN_DENSE_TOP] = (float)(five[0] + five[1] + five[2] + five[3] + five[4]) / (5 * 127 * 127);
+	x[COLUMN_DENSE_MEAN] = mean / 127;
 }
 
 static void measure_co_reading(const struct reading *g, uint32_t article, float *x)
@@ -295,9 +343,12 @@ static void measure_one(struct reading *g, const struct rank_item *item, struct 
 		measure_words(g, out, x);
 	if (w->kin && g->two->space)
 		measure_kin(g, s, item->slot, x);
+	if (w->dense)
+		measure_dense(g, s, item->slot, x);
 	if (w->co_read)
 		measure_co_reading(g, out->article, x);
 }
+_Static_assert((int)CATALOG_DENSE == (int)KERNEL_WIDTH, "dots are of whole vectors");
 _Static_assert((int)EXAMPLE_WORDS == (int)CATALOG_WORDS && (int)KIN_WORDS == (int)CATALOG_WORDS, "the same words");
 
 static void fetch_vector(const struct rank_item *item)

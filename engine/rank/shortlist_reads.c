@@ -41,7 +41,7 @@ static struct wanted wanted_of(const struct model *m)
 	const bool *on = m->columns; /* by one of each group: groups are left out whole */
 	return (struct wanted){.interests = on[COLUMN_TOPIC_LONG], .similar = on[COLUMN_SIMILAR_MEAN],
 	                       .similar_top = on[COLUMN_SIMILAR_TOP], .words = on[COLUMN_WORDS], .kin = on[COLUMN_KIN],
-	                       .co_read = on[COLUMN_CO_READ], .head = on[COLUMN_HEAD_3H]};
+	                       .dense = on[COLUMN_DENSE_TOP], .co_read = on[COLUMN_CO_READ], .head = on[COLUMN_HEAD_3H]};
 }
 
 /* ---- topics ---- */
@@ -139,8 +139,8 @@ static int take_exposures(struct reading *g)
 	for (size_t i = 0; i < h->n_shown; i++) /* of a story that stands there twice the later entry */
 		if (h->shown[i].story) {
 			struct exposure *e = exposure_of(g, h->shown[i].story);
-			e->seen = log1pf(h->shown[i].count);
-			e->ago = log1pf(g->minute > h->shown[i].minute ? (float)(g->minute - h->shown[i].minute) : 0);
+			e->n_shown = h->shown[i].count;
+			e->minute = h->shown[i].minute;
 		}
 	for (size_t i = 0; i < h->n_reads; i++)
 		if (h->reads[i].story)
@@ -169,6 +169,16 @@ static void find_reads(struct reading *g)
 		__builtin_prefetch(&at.segment->source[at.slot]);
 		__builtin_prefetch(&at.segment->vector_start[at.slot]);
 		__builtin_prefetch(&at.segment->words[at.slot]);
+	}
+}
+
+static void fetch_dense(const struct reading *g)
+{
+	for (size_t r = 0; g->wanted.dense && r < g->n_reads; r++) {
+		uint8_t space;
+		const int8_t *at = catalog_dense(g->reads[r].segment, g->reads[r].slot, &space);
+		if (at)
+			__builtin_prefetch(at);
 	}
 }
 
@@ -244,6 +254,34 @@ static void take_kin(struct reading *g)
 	}
 }
 
+static void take_dense(struct reading *g)
+{
+	for (size_t i = 0; i < g->n_dense; i++)
+		g->dense[i] = (struct dense_reads){0};
+	g->n_dense = 0;
+	for (size_t r = 0; g->wanted.dense && r < g->n_reads; r++) {
+		uint8_t space;
+		const int8_t *at = catalog_dense(g->reads[r].segment, g->reads[r].slot, &space);
+		if (!at || space > DENSE_SPACES_MAX)
+			continue;
+		struct dense_reads *of = &g->dense[space - 1];
+		g->n_dense = space > g->n_dense ? space : g->n_dense;
+		of->any = true;
+		for (size_t d = 0; d < CATALOG_DENSE; d++)
+			of->mean[d] += (float)at[d];
+		if (r < DENSE_READS)
+			reading_widen(at, of->at[of->n++]);
+	}
+	for (size_t i = 0; i < g->n_dense; i++) {
+		float square = 0;
+		for (size_t d = 0; d < CATALOG_DENSE; d++)
+			square += g->dense[i].mean[d] * g->dense[i].mean[d];
+		float scale = square > 0 ? 1 / sqrtf(square) : 0;
+		for (size_t d = 0; d < CATALOG_DENSE; d++)
+			g->dense[i].mean[d] *= scale;
+	}
+}
+
 void reading_document(const struct reading *g, struct example *e)
 {
 	e->n_reads = (uint8_t)(g->n_reads < KIN_READS ? g->n_reads : KIN_READS);
@@ -267,6 +305,7 @@ int reading_prepare(struct reading *g, const struct catalog *c, const struct ran
 	g->wanted = wanted_of(request->model);
 	find_reads(g);
 	fetch_vectors(g);
+	fetch_dense(g);
 	int r = take_exposures(g);
 	if (r == 0)
 		r = count_names(g, n);
@@ -275,6 +314,7 @@ int reading_prepare(struct reading *g, const struct catalog *c, const struct ran
 	if (r < 0)
 		return r;
 	take_kin(g);
+	take_dense(g);
 	reading_get(g, SIGNAL_ALL, 0, 0, v);
 	g->rate = (v[0] + 1) / (v[1] + 12);
 	reading_get(g, SIGNAL_SECTION, 0, 0, v);

@@ -84,6 +84,28 @@ struct span text_normalise(struct text *t, struct arena *arena, struct span utf8
  * they are written, folded. Writes at most n, in the arena, and returns how many; 0 also when memory is out. */
 size_t text_terms(struct text *t, struct arena *arena, struct span utf8, struct span language, struct span *out, size_t n);
 
+/* ---- word vectors from a file ---------------------------------------------------------------------------------- */
+
+/* Immutable once loaded. */
+struct word_vectors;
+
+enum { TEXT_PROBLEM_BYTES = 256 };
+#define WORD_VECTORS_BYTES ((size_t)512 << 20) /* the most they take; the rarer words are left out */
+
+/* Reads a file in the text format of fastText or GloVe: a word and its numbers a line, the more frequent words first; a first
+ * line of two whole numbers is passed over. Of words that differ in case the first counts. Returns 0; 1 with a problem that
+ * names the line; -ENOMEM. */
+int word_vectors_load(struct word_vectors **out, struct text *t, const char *path, char problem[TEXT_PROBLEM_BYTES])
+	__attribute__((warn_unused_result));
+void word_vectors_free(struct word_vectors *v); /* NULL is safe */
+size_t word_vectors_width(const struct word_vectors *v);
+size_t word_vectors_count(const struct word_vectors *v);
+/* The sum of a text's words, each times a / (a + p), a = .001 and p the word's frequency by its place in the file (smooth
+ * inverse frequency: Arora, Liang and Ma 2017), into out[width]: zeros when no word is known. What all texts have in common
+ * is for the caller to take away. Returns 0 or -ENOMEM. */
+int word_vectors_place(const struct word_vectors *v, struct text *t, const struct span *texts, size_t n, float *out)
+	__attribute__((warn_unused_result));
+
 /* "2 hours ago" in `language` (BCP 47), by ICU; appended to out. */
 void text_relative_time(struct text *t, struct span language, int64_t then_ms, int64_t now_ms, struct buf *out);
 

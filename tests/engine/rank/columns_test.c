@@ -1,133 +1,5 @@
 /* Each column of a shortlist against its formula worked out by hand, the inputs made of them, and the crosses. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "engine/base/epoch.h"
-#include "engine/rank/shortlist.h"
-
-#define NOW_MS INT64_C(1790000040000) /* a whole minute */
-#define MINUTE ((uint32_t)(NOW_MS / 60000))
-#define HOUR_MS INT64_C(3600000)
-#define TOPIC(space, n) ((uint32_t)(space) << TOPIC_NAMESPACE_SHIFT | (n))
-enum { USER = 42 };
-static const uint32_t sport = TOPIC(TOPIC_SECTION, 1), city = TOPIC(TOPIC_SECTION, 2), paper = TOPIC(TOPIC_SOURCE, 1),
-                      agency = TOPIC(TOPIC_SOURCE, 2), tag = TOPIC(TOPIC_TAG, 7), term = TOPIC(TOPIC_TERM, 9),
-                      rare = TOPIC(TOPIC_TERM, 10), place = TOPIC(TOPIC_PLACE, 5), author = TOPIC(TOPIC_AUTHOR, 6);
-
-static struct epoch *epoch;
-static struct catalog *catalog;
-static struct rank_scratch *scratch;
-static struct signals *signals;
-static struct rank_models models;
-static struct model model;
-static struct profile profile;
-static struct history history;
-static struct rank_request request;
-static struct rank_stage_two two;
-static struct arena arena;
-
-static int set_up(void **state)
-{
-	model = (struct model){.kind = MODEL_ONLINE, .n_features = N_FEATURES, .n_columns = N_COLUMNS, .n_crosses = N_CROSSES};
-	for (int c = 0; c < N_COLUMNS; c++)
-		model.columns[c] = true;
-	for (int k = 0; k < N_CROSSES; k++)
-		model.learn.crosses[k] = true;
-	profile = (struct profile){.short_reference_ms = NOW_MS, .long_reference_ms = NOW_MS};
-	history = (struct history){0};
-	atomic_store(&models.model[0], &model);
-	request = (struct rank_request){.model = &model, .profile_config = &profile_config_default, .now_ms = NOW_MS,
-	                                .language = -1, .edition = -1, .created_before_seq = UINT64_MAX,
-	                                .reader = {.profile = &profile, .history = &history}};
-	struct catalog_config config = {.shared = rank_shared, .shared_ctx = &models};
-	if (epoch_new(&epoch) || catalog_new(&catalog, epoch, &config, NOW_MS) || catalog_set_model(catalog, 0, true) ||
-	    signals_new(&signals, 4096))
-		return -1;
-	two = (struct rank_stage_two){.signals = signals, .user = USER};
-	return rank_scratch_new(&scratch);
-}
-
-static int tear_down(void **state)
-{
-	rank_scratch_free(scratch);
-	signals_free(signals);
-	catalog_free(catalog);
-	epoch_free(epoch);
-	arena_free(&arena);
-	return 0;
-}
-
-/* ---- a world of a few stories ---- */
-
-static struct catalog_entry entry(uint32_t article, uint32_t section, uint32_t source)
-{
-	return (struct catalog_entry){.article = article, .story = 100 + article, .created_seq = article, .boost = 1,
-	                              .published_ms = NOW_MS - 6 * HOUR_MS, .section = section, .source = source,
-	                              .card = {.id = SPAN("id"), .json = SPAN("{}"), .title = SPAN("t")}};
-}
-
-static void publish(struct catalog_entry e)
-{
-	assert_int_equal(catalog_publish(catalog, &e), 0);
-}
-
-static struct rank_item item_of(uint32_t article)
-{
-	struct catalog_place at = catalog_find(catalog, article);
-	struct rank_item item = {.article = article, .segment = at.segment, .slot = at.slot};
-	if (at.segment) {
-		item.story = atomic_load(&at.segment->story[at.slot]);
-		item.published_ms = at.segment->published_ms[at.slot];
-	}
-	return item;
-}
-
-/* Counters as they stand now: h + 1 times as many for the h-th half-life. */
-static void count(uint32_t article, float clicks, float shows, float expected)
-{
-	struct catalog_place at = catalog_find(catalog, article);
-	struct catalog_segment *s = (struct catalog_segment *)(uintptr_t)at.segment;
-	for (int h = 0; h < N_HALF_LIVES; h++) {
-		atomic_store(&s->clicks[at.slot][h], clicks * (float)(h + 1));
-		atomic_store(&s->shows[at.slot][h], shows * (float)(h + 1));
-		atomic_store(&s->expected[at.slot][h], expected * (float)(h + 1));
-	}
-}
-
-static void signal(enum signal_kind kind, uint64_t a, uint64_t b, float x, float y, float z, float w)
-{
-	const float values[SIGNAL_VALUES] = {x, y, z, w};
-	signals_add(signals, kind, signal_key(kind, a, b), MINUTE, values);
-}
-
-static const struct example *measure(const uint32_t *articles, size_t n)
-{
-	struct rank_item *items = arena_alloc(&arena, n * sizeof(*items));
-	struct example *e = NULL;
-	for (size_t i = 0; i < n; i++) {
-		items[i] = item_of(articles[i]);
-		items[i].score = (int32_t)(1.5 * RANK_ONE) - (int32_t)i * RANK_ONE;
-	}
-	assert_int_equal(rank_shortlist(scratch, catalog, &request, &two, items, n, &arena, &e), 0);
-	assert_int_equal(e->n, n);
-	assert_int_equal(e->n_columns, N_COLUMNS);
-	return e;
-}
-
-static void near(double value, double expected, const char *what)
-{
-	if (!(fabs(value - expected) < 2e-6 * fmax(1, fabs(expected))))
-		fail_msg("%s: %.9f is not %.9f", what, value, expected);
-}
-
-static void is(const struct example *e, size_t slot, int column, double expected)
-{
-	near((double)e->columns[slot * N_COLUMNS + (size_t)column], expected, rank_column_names[column]);
-}
+#include "tests/engine/rank/columns_fixture.h"
 
 /* ---- the columns ---- */
 
@@ -170,11 +42,6 @@ static void test_popularity(void **state)
 	is(measure((const uint32_t[]){1, 2}, 2), 1, COLUMN_CTR, 0.254892250); /* ln((3 + 1) / ((1 + 2 / .1 + 10) .1)) */
 	two.user = 0; /* nobody has no taste */
 	is(measure((const uint32_t[]){1}, 1), 0, COLUMN_TASTE, 0);
-}
-
-static void read_article(uint32_t article, uint32_t story, uint16_t types)
-{
-	history.reads[history.n_reads++] = (struct history_read){article, story, MINUTE, types};
 }
 
 static void test_exposure(void **state)
@@ -275,132 +142,6 @@ static void test_interests(void **state)
 	is(x, 0, COLUMN_PLACE, 0.390625);          /* .8 x 2000 / 4096 */
 	for (int c = COLUMN_TOPIC_SHORT; c <= COLUMN_PLACE; c++)
 		is(x, 1, c, 0);
-}
-
-/* Three reads and a story. Vectors' section and source do not count; weights are 4096ths.
- *
- *     story    (tag 2048, term 1024, place 2048), of length sqrt(.5625) = .75
- *     read 13  (tag 1024, rare 1024): cosine .125 / .75 / sqrt(.125) = .471404521
- *     read 12  (term 4096): .25 / .75 = .333333333
- *     read 11  (rare 100): 0; a read of nothing is as unlike */
-static void publish_with(uint32_t article, const struct topic_term *vector, size_t n)
-{
-	struct catalog_entry e = entry(article, 0, 0);
-	e.vector = vector;
-	e.n_vector = n;
-	publish(e);
-}
-
-static void test_similarity(void **state)
-{
-	publish_with(13, (const struct topic_term[]){{tag, 1024}, {sport, 4000}, {rare, 1024}}, 3);
-	publish_with(12, (const struct topic_term[]){{term, 4096}, {paper, 500}}, 2);
-	publish_with(11, (const struct topic_term[]){{rare, 100}}, 1);
-	publish_with(10, (const struct topic_term[]){{sport, 4096}}, 1);
-	publish_with(1, (const struct topic_term[]){{tag, 2048}, {sport, 4000}, {term, 1024}, {paper, 500}, {place, 2048}}, 5);
-	publish_with(2, (const struct topic_term[]){{sport, 4000}}, 1);
-	publish_with(3, (const struct topic_term[]){{rare, 77}}, 1);
-	for (uint32_t i = 10; i <= 13; i++)
-		read_article(i, 100 + i, 1u << EVENT_CLICK);
-	const struct example *x = measure((const uint32_t[]){1, 2, 3}, 3);
-	is(x, 0, COLUMN_SIMILAR_BEST, 0.471404521);
-	is(x, 0, COLUMN_SIMILAR_TOP, 0.160947571);  /* (.471404521 + .333333333) / 5 */
-	is(x, 0, COLUMN_SIMILAR_MEAN, 0.201184464); /* of four */
-	is(x, 1, COLUMN_SIMILAR_BEST, 0);
-	is(x, 1, COLUMN_SIMILAR_MEAN, 0);
-	is(x, 2, COLUMN_SIMILAR_BEST, 1);
-	is(x, 2, COLUMN_SIMILAR_TOP, 0.341421356);  /* (1 + .707106781) / 5 */
-	is(x, 2, COLUMN_SIMILAR_MEAN, 0.426776695);
-	/* Seven reads alike: of the best five, and of all. */
-	for (uint32_t i = 0; i < 7; i++) {
-		publish_with(20 + i, (const struct topic_term[]){{place, 1}}, 1);
-		read_article(20 + i, 0, 1u << EVENT_CLICK);
-	}
-	x = measure((const uint32_t[]){1}, 1);
-	is(x, 0, COLUMN_SIMILAR_TOP, 0.666666667);
-	is(x, 0, COLUMN_SIMILAR_MEAN, 0.497400381); /* (7 x .666666667 + .804737854) / 11 */
-	/* One group without the other is the same. */
-	model.columns[COLUMN_SIMILAR_TOP] = model.columns[COLUMN_SIMILAR_BEST] = model.columns[COLUMN_TOPIC_LONG] = false;
-	x = measure((const uint32_t[]){1}, 1);
-	is(x, 0, COLUMN_SIMILAR_MEAN, 0.497400381);
-	is(x, 0, COLUMN_SIMILAR_TOP, 0);
-	model.columns[COLUMN_SIMILAR_TOP] = true;
-	model.columns[COLUMN_SIMILAR_MEAN] = false;
-	x = measure((const uint32_t[]){1}, 1);
-	is(x, 0, COLUMN_SIMILAR_MEAN, 0);
-	is(x, 0, COLUMN_SIMILAR_TOP, 0.666666667);
-	model.columns[COLUMN_SIMILAR_TOP] = false;
-	is(measure((const uint32_t[]){1}, 1), 0, COLUMN_SIMILAR_TOP, 0);
-}
-
-/* A space of two directions, in 4095ths: `term` stands at (3, 4), `rare` at (0, 2), 77 at (-3, 0); the mean is (0, 1).
- * Articles of these words stand at (3, 3) / 4.242640687, (0, 1), (-3, -1) / 3.162277660, and of none nowhere. */
-static void test_kin(void **state)
-{
-	static struct kin_space space = {.number = 1, .mean = {0, 1}};
-	const uint32_t other = TOPIC(TOPIC_TERM, 77);
-	assert_true(kin_row(term) != kin_row(rare) && kin_row(term) != kin_row(other) && kin_row(rare) != kin_row(other));
-	memcpy(space.rows[kin_row(term)], (const int16_t[]){3, 4}, 4);
-	memcpy(space.rows[kin_row(rare)], (const int16_t[]){0, 2}, 4);
-	memcpy(space.rows[kin_row(other)], (const int16_t[]){-3, 0}, 4);
-	publish_with(1, (const struct topic_term[]){{term, 9}, {tag, 4000}}, 2);
-	publish_with(2, (const struct topic_term[]){{rare, 9}}, 1);
-	publish_with(3, (const struct topic_term[]){{other, 9}}, 1);
-	publish_with(4, (const struct topic_term[]){{tag, 9}}, 1);
-	publish_with(5, (const struct topic_term[]){{rare, 2}, {term, 9}}, 2); /* (3, 5) / 5.830951895 */
-	publish_with(11, (const struct topic_term[]){{rare, 9}}, 1);
-	publish_with(12, (const struct topic_term[]){{term, 9}}, 1);
-	read_article(11, 111, 1u << EVENT_CLICK);
-	const struct example *x = measure((const uint32_t[]){1, 2}, 2);
-	is(x, 0, COLUMN_KIN, 0); /* no space yet */
-	two.space = &space;
-	x = measure((const uint32_t[]){1, 2, 3, 4, 5}, 5);
-	is(x, 0, COLUMN_KIN, 0.707106781);
-	is(x, 1, COLUMN_KIN, 1);
-	is(x, 2, COLUMN_KIN, -0.316227766);
-	is(x, 3, COLUMN_KIN, 0);
-	is(x, 4, COLUMN_KIN, 0.857492926);
-	assert_int_equal(x->n_reads, 1);
-	assert_int_equal(x->n_read_rows, 1);
-	assert_int_equal(x->read_rows[0], kin_row(rare));
-	read_article(12, 112, 1u << EVENT_CLICK); /* the mean of (0, 1) and (.707106781, .707106781) */
-	x = measure((const uint32_t[]){1, 3}, 2);
-	is(x, 0, COLUMN_KIN, 0.853553391);
-	is(x, 1, COLUMN_KIN, -0.605327478); /* (-.316227766 - .894427191) / 2 */
-	assert_int_equal(x->n_read_rows, 2);
-	assert_int_equal(x->read_rows[0], kin_row(term)); /* the newest first */
-	/* A later space, and an article of other words: nothing of before is kept. */
-	struct kin_space *later = malloc(sizeof(*later));
-	assert_non_null(later);
-	*later = space;
-	later->number = 2;
-	memcpy(later->rows[kin_row(other)], (const int16_t[]){0, 9}, 4);
-	two.space = later;
-	publish_with(1, (const struct topic_term[]){{other, 9}}, 1);
-	x = measure((const uint32_t[]){1, 3}, 2);
-	is(x, 0, COLUMN_KIN, 0.853553391); /* both stand at (0, 1) */
-	is(x, 1, COLUMN_KIN, 0.853553391);
-	model.columns[COLUMN_KIN] = false;
-	is(measure((const uint32_t[]){1, 3}, 2), 0, COLUMN_KIN, 0);
-	free(later);
-}
-
-/* The document for learning holds the last KIN_READS reads and no more. */
-static void test_document(void **state)
-{
-	struct topic_term vector[KIN_WORDS + 2];
-	for (uint32_t i = 0; i < KIN_WORDS + 2; i++)
-		vector[i] = (struct topic_term){TOPIC(TOPIC_TERM, 300 + i), (int16_t)(100 - i)};
-	publish(entry(1, 0, 0));
-	for (uint32_t i = 0; i < HISTORY_READS; i++) {
-		publish_with(200 + i, vector, KIN_WORDS + 2);
-		read_article(200 + i, 0, 1u << EVENT_CLICK);
-	}
-	const struct example *x = measure((const uint32_t[]){1}, 1);
-	assert_int_equal(x->n_reads, KIN_READS);
-	assert_int_equal(x->n_read_rows, KIN_DOCUMENT_MAX);
-	for (size_t i = 0; i < KIN_DOCUMENT_MAX; i++)
-		assert_int_equal(x->read_rows[i], kin_row(vector[i % KIN_WORDS].topic));
 }
 
 /* Ten words, of which the two lightest are not looked at; the first two have drawn 2 of 0 and 0 of 1 expected. */
@@ -574,13 +315,10 @@ static void test_table(void **state)
 	assert_int_equal(rank_model_names.n_crosses, N_CROSSES);
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_popularity), CASE(test_exposure), CASE(test_sections_and_sources), CASE(test_interests), CASE(test_similarity),
-		CASE(test_kin), CASE(test_document), CASE(test_words),
+		CASE(test_popularity), CASE(test_exposure), CASE(test_sections_and_sources), CASE(test_interests), CASE(test_words),
 		CASE(test_co_reading), CASE(test_head_to_head), CASE(test_signals_of_before), CASE(test_mean_deviation_and_rank),
 		CASE(test_inputs), CASE(test_table),
 	};

@@ -59,6 +59,23 @@ static void test_ranks_and_inputs(void **state)
 	assert_true(out[7] == -4.5f);
 }
 
+/* Ends of the range, and one number that is not 0 at each place in turn. */
+static void test_dots(void **state)
+{
+	static int16_t a[KERNEL_WIDTH], b[KERNEL_WIDTH + 1][KERNEL_WIDTH];
+	int32_t out[KERNEL_WIDTH + 1];
+	for (size_t d = 0; d < KERNEL_WIDTH; d++) {
+		a[d] = d % 2 ? -127 : 127;
+		b[d][d] = (int16_t)(d + 1);
+		b[KERNEL_WIDTH][d] = d % 2 ? 127 : -127;
+	}
+	kernels_portable.dots(a, &b[0][0], KERNEL_WIDTH + 1, out);
+	for (size_t d = 0; d < KERNEL_WIDTH; d++)
+		assert_int_equal(out[d], (d % 2 ? -127 : 127) * (int)(d + 1));
+	assert_int_equal(out[KERNEL_WIDTH], -64 * 127 * 127);
+	kernels_portable.dots(a, &b[0][0], 0, out);
+}
+
 static void compare(const struct kernels *k, const struct kernels *other)
 {
 	enum { N = 300, COLUMNS = 70 };
@@ -85,6 +102,16 @@ static void compare(const struct kernels *k, const struct kernels *other)
 		k->inputs(x, mean[0], deviation[0], 6, columns, a);
 		other->inputs(x, mean[0], deviation[0], 6, columns, b);
 		assert_memory_equal(a, b, columns * sizeof(float));
+		int16_t one[KERNEL_WIDTH], many[20][KERNEL_WIDTH];
+		int32_t dots[2][20];
+		for (size_t d = 0; d < KERNEL_WIDTH; d++) {
+			one[d] = (int16_t)((int)rng_below(&rng, 255) - 127);
+			for (size_t i = 0; i < 20; i++)
+				many[i][d] = (int16_t)((int)rng_below(&rng, 255) - 127);
+		}
+		k->dots(one, &many[0][0], 20, dots[0]);
+		other->dots(one, &many[0][0], 20, dots[1]);
+		assert_memory_equal(dots[0], dots[1], sizeof(dots[0]));
 	}
 }
 
@@ -103,6 +130,7 @@ static void test_variants(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_logs), cmocka_unit_test(test_moments),
-	                                   cmocka_unit_test(test_ranks_and_inputs), cmocka_unit_test(test_variants)};
+	                                   cmocka_unit_test(test_ranks_and_inputs), cmocka_unit_test(test_dots),
+	                                   cmocka_unit_test(test_variants)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
