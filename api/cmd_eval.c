@@ -182,7 +182,8 @@ static int report(const struct eval *e)
 	const struct eval_logs *l = &e->logs;
 	struct eval_report all = {.config = &l->config, .totals = l->replay ? replay_totals(l->replay) : NULL,
 	                          .model = e->models[0].name, .ablated = e->ablated, .n_ablated = e->n_ablated,
-	                          .per_day = e->per_day, .seconds = (double)(l->end_ns - l->start_ns) / 1e9};
+	                          .per_day = e->per_day, .seconds = (double)(l->end_ns - l->start_ns) / 1e9,
+	                          .cpu_s = (double)l->cpu_ns / 1e9};
 	if (e->clicks_path) {
 		eval_print_load(e->marks, e->json, stdout);
 		return 0;

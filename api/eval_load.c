@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BATCH = 100, BATCHES_A_WAIT = 64 };
@@ -20,24 +19,22 @@ struct run {
 	unsigned n_batches; /* since the last wait */
 };
 
-static int64_t cpu_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* Pages that are resident, and of them those of files (proc(5), statm). 0 where there is no such file. */
+/* Bytes of memory that are resident, and of them those of files (proc(5), statm, in pages). 0 where there is no such
+ * file. */
 static void resident(uint64_t *all, uint64_t *of_files)
 {
-	unsigned long long n_all = 0, n_files = 0;
+	char line[128] = "", *at = line;
+	uint64_t pages[3]; /* of the address space, resident, of files */
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	FILE *f = fopen("/proc/self/statm", "re");
-	if (f && fscanf(f, "%*u %llu %llu", &n_all, &n_files) != 2)
-		n_all = n_files = 0;
+	if (f && !fgets(line, sizeof(line), f))
+		line[0] = '\0';
 	if (f)
 		fclose(f);
-	*all = n_all * (uint64_t)sysconf(_SC_PAGESIZE);
-	*of_files = n_files * (uint64_t)sysconf(_SC_PAGESIZE);
+	for (int i = 0; i < 3; i++)
+		pages[i] = strtoull(at, &at, 10);
+	*all = pages[1] * page;
+	*of_files = pages[2] * page;
 }
 
 static int wait_for_all(struct run *r, struct engine_problem *problem)
@@ -54,7 +51,7 @@ static void mark(const struct run *r, uint64_t n_events, struct eval_load_mark *
 	struct engine_stats stats;
 	engine_stats(r->writes.engine, &stats);
 	*out = (struct eval_load_mark){.n_events = n_events, .n_readers = r->n_readers, .n_articles = r->n_articles,
-	                               .cpu_s = (double)(cpu_ns() - r->start_cpu_ns) / 1e9,
+	                               .cpu_s = (double)(eval_cpu_ns() - r->start_cpu_ns) / 1e9,
 	                               .seconds = (double)(eval_monotonic_ns() - r->start_ns) / 1e9,
 	                               .store_bytes = stats.store_used_bytes};
 	resident(&out->resident_bytes, &out->file_bytes);
@@ -129,7 +126,7 @@ int eval_load_run(const struct eval_load *load, struct eval_load_mark marks[N_EV
 	if (error == 0 && (!r.known_user || !r.known_article))
 		error = -ENOMEM;
 	r.start_ns = eval_monotonic_ns();
-	r.start_cpu_ns = cpu_ns();
+	r.start_cpu_ns = eval_cpu_ns();
 	if (error == 0)
 		error = replay(&r, marks, problem);
 	eval_writes_close(&r.writes);

@@ -181,9 +181,11 @@ int eval_logs_run(struct eval_logs *l)
 	if (r != 0)
 		return r == 1 ? eval_complain(l->command, problem.text) : eval_complain_errno(l->command, "the engine", r);
 	l->start_ns = eval_monotonic_ns();
+	l->cpu_ns = -eval_cpu_ns();
 	for (size_t i = 0; i < l->n_files && r == 0; i++)
 		r = replay_file(l, i);
 	l->end_ns = eval_monotonic_ns();
+	l->cpu_ns += eval_cpu_ns();
 	draw_slates(l, true);
 	return r;
 }

@@ -21,7 +21,7 @@ struct eval_logs {
 	struct mind_log **logs;   /* [n_files] */
 	struct replay *replay;
 	uint64_t n_planned;
-	int64_t start_ns, end_ns, drawn_ns;
+	int64_t start_ns, end_ns, cpu_ns, drawn_ns; /* cpu_ns: of all threads */
 	bool terminal;
 };
 

@@ -116,7 +116,8 @@ void eval_print_json(const struct eval_report *r, FILE *out)
 	struct buf b = {0};
 	buf_printf(&b, "{\"slates\":%" PRIu64, t->n_scored);
 	put_means(&b, t->tally.means);
-	buf_printf(&b, ",\"slates_per_s\":%.1f,\"model\":", (double)t->n_slates / r->seconds);
+	buf_printf(&b, ",\"slates_per_s\":%.1f,\"slates_per_cpu_s\":%.1f,\"model\":", (double)t->n_slates / r->seconds,
+	           (double)t->n_slates / r->cpu_s);
 	buf_put_json_string(&b, r->model);
 	buf_put_cstr(&b, ",\"without\":[");
 	for (size_t i = 0; i < r->n_ablated; i++) {
@@ -243,9 +244,9 @@ void eval_print_table(const struct eval_report *r, FILE *out)
 	        " events\n", t->n_readers, t->n_articles, t->n_without_row, t->n_events);
 	fputs("an article counts as published when the replay first hears of it; "
 	      "earlier clicks as 12 h apart before the start\n", out);
-	fprintf(out, "%.0f slates a second; of %.1f s, %.0f %% waiting for writes, %.0f %% analysing articles, %.0f %% scoring\n",
-	        (double)t->n_slates / r->seconds, r->seconds, (double)t->waiting_ns / 1e7 / r->seconds,
-	        (double)t->analysing_ns / 1e7 / r->seconds, (double)t->scoring_ns / 1e7 / r->seconds);
+	fprintf(out, "%.0f slates a second, %.0f a second of CPU; of %.1f s, %.0f %% waiting for writes, %.0f %% analysing articles, "
+	        "%.0f %% scoring\n", (double)t->n_slates / r->seconds, (double)t->n_slates / r->cpu_s, r->seconds,
+	        (double)t->waiting_ns / 1e7 / r->seconds, (double)t->analysing_ns / 1e7 / r->seconds, (double)t->scoring_ns / 1e7 / r->seconds);
 }
 
 /* ---- load ---- */

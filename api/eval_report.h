@@ -13,7 +13,7 @@ struct eval_report {
 	size_t n_ablated;
 	struct eval_rare rare;
 	bool per_day;
-	double seconds; /* the replay took */
+	double seconds, cpu_s; /* the replay took; of all threads */
 };
 
 void eval_print_json(const struct eval_report *r, FILE *out);

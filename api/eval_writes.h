@@ -41,5 +41,6 @@ int eval_writes_tick(struct eval_writes *w, int64_t now_ms) __attribute__((warn_
 int eval_writes_wait(struct eval_writes *w, struct engine_problem *problem) __attribute__((warn_unused_result));
 
 int64_t eval_monotonic_ns(void);
+int64_t eval_cpu_ns(void); /* of the process, all its threads */
 
 #endif

@@ -10,7 +10,7 @@
 #include "engine/base/digest.h"
 #include "engine/core.h"
 
-enum { STEP_READERS = 512, STEP_COUNTERS = 512 };
+enum { STEP_COUNTERS = 512 };
 
 /* Counters of article n stand under n; the document frequency under 0 (header) and 0 plus block. */
 static struct span key_df(uint8_t out[8], uint32_t block)
@@ -81,7 +81,7 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 	int r = store_write_begin(e->store, &txn);
 	if (r < 0)
 		return r;
-	r = readers_checkpoint(e->readers, txn, STEP_READERS, &n_left);
+	r = readers_checkpoint(e->readers, txn, CHECKPOINT_READERS, &n_left);
 	if (r == 0)
 		r = put_counters(e, txn, &taken, &more);
 	if (r == 0)

@@ -108,7 +108,7 @@ struct hot {
 	bool dirty, created_in_batch;
 	bool history_changed; /* since its checkpoint; a slate changes the chain's head alone */
 	unsigned dirty_round; /* the checkpoint round it became dirty in */
-	struct hot *newer, *older; /* by use */
+	struct hot *newer, *older; /* in the list of the clean or of the dirty */
 	struct hot *next_pending;
 };
 
@@ -147,7 +147,10 @@ void readers_begin_round(struct readers *r);
 int readers_checkpoint(struct readers *r, struct store_txn *txn, size_t n, size_t *n_left)
 	__attribute__((warn_unused_result));
 void readers_clean(struct readers *r, bool committed);
+/* Drops clean readers, those first that became so first, until no more than n_max are hot. */
 void readers_evict(struct readers *r);
+/* After readers_evict: more are hot than n_max, all of them dirty. */
+bool readers_pressed(const struct readers *r);
 void readers_stats(const struct readers *r, uint64_t *n_hot, uint64_t *n_dirty, uint64_t *bytes);
 int reader_load(struct store_txn *txn, struct span id, struct reader *out) __attribute__((warn_unused_result));
 /* Reads a reader's base (what stood before the retained log) into profile and history, empty when there is none. */
@@ -168,9 +171,15 @@ int lead_look_up(struct lead *l, struct store_txn *txn, struct arena *arena, uin
 	__attribute__((warn_unused_result));
 void lead_append(struct lead *l, const struct log_record *record);
 
+/* reader_parts.c: profile and history under a table's keys of user and part (histories or bases). */
 enum { PART_PROFILE, PART_READS, PART_SHOWN };
 struct span key_user_part(uint8_t out[9], uint64_t user, uint8_t part);
-/* Writes a profile and history under a table's part keys (profiles, histories or bases). */
+/* Reads into h, which stays as it is where nothing is stored; writes one part. */
+int reader_load_history(struct store_txn *txn, enum store_table table, uint64_t user, struct history *h)
+	__attribute__((warn_unused_result));
+int reader_put_part(struct store_txn *txn, enum store_table table, uint64_t user, uint8_t part, const struct profile *p,
+                    const struct history *h) __attribute__((warn_unused_result));
+/* Writes all parts of a base. */
 int reader_store_base(struct store_txn *txn, uint64_t user, const struct profile *p, const struct history *h)
 	__attribute__((warn_unused_result));
 
@@ -307,7 +316,15 @@ static inline size_t engine_map_bytes(void)
 #endif
 }
 
-/* engine.c: [n] models out of their texts. Returns 0, 1 with the problem, negative errno. */
+/* For operations whose work is to publish. */
+static inline int write_nothing(struct write_op *op, struct store_txn *txn, void *ctx)
+{
+	return 0;
+}
+
+/* models.c: what learns is told of the n models that serve. Writer. Returns 0 or -ENOMEM. */
+int engine_set_learning(struct engine *e, size_t n) __attribute__((warn_unused_result));
+/* models.c: [n] models out of their texts. Returns 0, 1 with the problem, negative errno. */
 int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
                         struct engine_problem *problem) __attribute__((warn_unused_result));
 /* stage_two.c: what the model at a place, or its members, have learnt by now. */
@@ -360,7 +377,8 @@ int learning_drop(struct engine *e, struct store_txn *txn, const struct log_reco
 /* recover.c */
 int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *problem) __attribute__((warn_unused_result));
 int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
-/* checkpoint.c: one bounded step, in a transaction of its own; *done when a round is complete. */
+/* checkpoint.c: one bounded step, of at most so many readers, in a transaction of its own; *done when a round is complete. */
+enum { CHECKPOINT_READERS = 512 };
 int engine_checkpoint_step(struct engine *e, bool *done) __attribute__((warn_unused_result));
 void engine_update_stats(struct engine *e);
 /* erase.c: marks a reader in the batch's transaction; and submits an operation that marks, whose caller hears when the

@@ -11,12 +11,16 @@
 
 #include "engine/core.h"
 
+struct hot_list {
+	struct hot *newest, *oldest;
+};
+
 struct readers {
 	struct map *by_id;     /* hash64(id) and on -> struct hot */
 	struct map *by_number; /* user number -> struct hot; writer only */
 	struct epoch *epoch;
 	const struct profile_config *config;
-	struct hot *newest, *oldest;
+	struct hot_list clean, dirty; /* the dirty by use, the clean by when they became so */
 	struct hot *pending;  /* this batch's */
 	struct hot **flushed; /* [n_flushed] written by the checkpoint under way */
 	size_t n_flushed, flushed_capacity;
@@ -49,30 +53,29 @@ int readers_new(struct readers **out, struct epoch *e, const struct profile_conf
 	return 0;
 }
 
-void readers_free(struct readers *r)
+static void free_list(struct hot_list *list)
 {
-	if (!r)
-		return;
-	for (struct hot *hot = r->newest; hot;) {
+	for (struct hot *hot = list->newest; hot;) {
 		struct hot *older = hot->older;
 		free(atomic_load(&hot->reader));
 		free(hot->pending);
 		free(hot);
 		hot = older;
 	}
+}
+
+void readers_free(struct readers *r)
+{
+	if (!r)
+		return;
+	free_list(&r->clean);
+	free_list(&r->dirty);
 	map_free(r->by_id);
 	map_free(r->by_number);
 	free(r->flushed);
 	arena_free(&r->arena);
 	buf_free(&r->buf);
 	free(r);
-}
-
-struct span key_user_part(uint8_t out[9], uint64_t user, uint8_t part)
-{
-	key_u64(out, user);
-	out[8] = part;
-	return (struct span){(const char *)out, 9};
 }
 
 /* Points the settings' spans at this reader's own bytes. */
@@ -110,45 +113,6 @@ static struct reader *reader_copy(const struct reader *from)
 	return copy;
 }
 
-/* A part's bytes behind its version byte; 1 not there. */
-static int load_part(struct store_txn *txn, enum store_table table, uint64_t user, uint8_t part, struct span *out)
-{
-	uint8_t key[9];
-	struct span value;
-	int r = store_get(txn, table, key_user_part(key, user, part), &value);
-	if (r != 0)
-		return r;
-	if (value.len < 1 || value.data[0] != RECORD_VERSION)
-		return -EINVAL;
-	*out = (struct span){value.data + 1, value.len - 1};
-	return 0;
-}
-
-static int load_history(struct store_txn *txn, enum store_table table, uint64_t user, struct history *h)
-{
-	struct span bytes;
-	int r = load_part(txn, table, user, PART_READS, &bytes);
-	if (r == 0)
-		r = history_decode_reads(bytes, h) ? -EINVAL : 0;
-	if (r < 0)
-		return r;
-	r = load_part(txn, table, user, PART_SHOWN, &bytes);
-	if (r == 0)
-		r = history_decode_shown(bytes, h) ? -EINVAL : 0;
-	return r < 0 ? r : 0;
-}
-
-int reader_load_base(struct store_txn *txn, uint64_t user, struct profile *p, struct history *h)
-{
-	struct span bytes;
-	memset(p, 0, sizeof(*p));
-	memset(h, 0, sizeof(*h));
-	int r = load_part(txn, TABLE_BASES, user, PART_PROFILE, &bytes);
-	if (r == 0)
-		r = profile_decode(bytes, p) ? -EINVAL : 0;
-	return r < 0 ? r : load_history(txn, TABLE_BASES, user, h);
-}
-
 int reader_load(struct store_txn *txn, struct span id, struct reader *out)
 {
 	struct span record, bytes;
@@ -170,7 +134,7 @@ int reader_load(struct store_txn *txn, struct span id, struct reader *out)
 		out->chain_head = head.chain_head;
 		out->through = head.through;
 	}
-	return load_history(txn, TABLE_HISTORIES, out->user, &out->history);
+	return reader_load_history(txn, TABLE_HISTORIES, out->user, &out->history);
 }
 
 static struct hot *find_hot(const struct readers *r, struct span id, uint64_t *free_key)
@@ -210,17 +174,19 @@ int readers_get(const struct readers *r, struct store_txn *txn, struct span id, 
 
 static void unlink_hot(struct readers *r, struct hot *hot)
 {
-	*(hot->newer ? &hot->newer->older : &r->newest) = hot->older;
-	*(hot->older ? &hot->older->newer : &r->oldest) = hot->newer;
+	struct hot_list *list = hot->dirty ? &r->dirty : &r->clean;
+	*(hot->newer ? &hot->newer->older : &list->newest) = hot->older;
+	*(hot->older ? &hot->older->newer : &list->oldest) = hot->newer;
 	hot->newer = hot->older = NULL;
 }
 
 static void link_newest(struct readers *r, struct hot *hot)
 {
+	struct hot_list *list = hot->dirty ? &r->dirty : &r->clean;
 	hot->newer = NULL;
-	hot->older = r->newest;
-	*(r->newest ? &r->newest->newer : &r->oldest) = hot;
-	r->newest = hot;
+	hot->older = list->newest;
+	*(list->newest ? &list->newest->newer : &list->oldest) = hot;
+	list->newest = hot;
 }
 
 static void drop_hot(struct readers *r, struct hot *hot)
@@ -454,6 +420,7 @@ void readers_commit(struct readers *r)
 	while (hot) {
 		struct hot *next = hot->next_pending;
 		struct reader *old = atomic_load_explicit(&hot->reader, memory_order_relaxed);
+		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): where padding alone differs it is written once more */
 		hot->history_changed |= !old || memcmp(&old->history, &hot->pending->history, sizeof(old->history)) != 0;
 		atomic_store_explicit(&hot->reader, hot->pending, memory_order_release);
 		if (old)
@@ -461,12 +428,12 @@ void readers_commit(struct readers *r)
 		hot->pending = NULL;
 		hot->next_pending = NULL;
 		hot->created_in_batch = false;
+		unlink_hot(r, hot);
 		if (!hot->dirty) {
 			hot->dirty = true;
 			hot->dirty_round = r->round;
 			r->n_dirty++;
 		}
-		unlink_hot(r, hot);
 		link_newest(r, hot);
 		hot = next;
 	}
@@ -497,25 +464,6 @@ void readers_forget(struct readers *r, uint64_t user)
 		drop_hot(r, hot);
 }
 
-static int put_part(struct readers *r, struct store_txn *txn, enum store_table table, uint64_t user, uint8_t part,
-                    const struct profile *p, const struct history *h)
-{
-	uint8_t key[9], bytes[PROFILE_RECORD_BYTES];
-	bytes[0] = RECORD_VERSION;
-	size_t n = part == PART_PROFILE ? profile_encode(p, bytes + 1)
-	           : part == PART_READS ? history_encode_reads(h, bytes + 1)
-	                                : history_encode_shown(h, bytes + 1);
-	return store_put(txn, table, key_user_part(key, user, part), (struct span){(const char *)bytes, n + 1});
-}
-
-int reader_store_base(struct store_txn *txn, uint64_t user, const struct profile *p, const struct history *h)
-{
-	int error = 0;
-	for (uint8_t part = PART_PROFILE; error == 0 && part <= PART_SHOWN; part++)
-		error = put_part(NULL, txn, TABLE_BASES, user, part, p, h);
-	return error;
-}
-
 static int flush(struct readers *r, struct store_txn *txn, const struct hot *hot)
 {
 	const struct reader *reader = atomic_load_explicit(&hot->reader, memory_order_relaxed);
@@ -528,9 +476,9 @@ static int flush(struct readers *r, struct store_txn *txn, const struct hot *hot
 		return -ENOMEM;
 	int error = store_put(txn, TABLE_PROFILES, key_u64(key, reader->user), buf_span(&r->buf));
 	if (error == 0 && hot->history_changed)
-		error = put_part(r, txn, TABLE_HISTORIES, reader->user, PART_READS, NULL, &reader->history);
+		error = reader_put_part(txn, TABLE_HISTORIES, reader->user, PART_READS, NULL, &reader->history);
 	if (error == 0 && hot->history_changed)
-		error = put_part(r, txn, TABLE_HISTORIES, reader->user, PART_SHOWN, NULL, &reader->history);
+		error = reader_put_part(txn, TABLE_HISTORIES, reader->user, PART_SHOWN, NULL, &reader->history);
 	return error;
 }
 
@@ -552,8 +500,8 @@ int readers_checkpoint(struct readers *r, struct store_txn *txn, size_t n, size_
 	}
 	r->n_flushed = 0;
 	/* From the oldest: those are the ones that memory wants back. */
-	for (struct hot *hot = r->oldest; hot && r->n_flushed < n && error == 0; hot = hot->newer) {
-		if (!hot->dirty || hot->dirty_round == r->round)
+	for (struct hot *hot = r->dirty.oldest; hot && r->n_flushed < n && error == 0; hot = hot->newer) {
+		if (hot->dirty_round == r->round)
 			continue;
 		error = flush(r, txn, hot);
 		r->flushed[r->n_flushed++] = hot;
@@ -565,8 +513,11 @@ int readers_checkpoint(struct readers *r, struct store_txn *txn, size_t n, size_
 void readers_clean(struct readers *r, bool committed)
 {
 	for (size_t i = 0; committed && i < r->n_flushed; i++) {
-		r->flushed[i]->dirty = false;
-		r->flushed[i]->history_changed = false;
+		struct hot *hot = r->flushed[i];
+		unlink_hot(r, hot);
+		hot->dirty = false;
+		hot->history_changed = false;
+		link_newest(r, hot);
 		r->n_dirty--;
 		r->n_old--;
 	}
@@ -575,12 +526,17 @@ void readers_clean(struct readers *r, bool committed)
 
 void readers_evict(struct readers *r)
 {
-	for (struct hot *hot = r->oldest; hot && r->n_hot > r->n_max;) {
+	for (struct hot *hot = r->clean.oldest; hot && r->n_hot > r->n_max;) {
 		struct hot *newer = hot->newer;
-		if (!hot->dirty && !hot->pending)
+		if (!hot->pending)
 			drop_hot(r, hot);
 		hot = newer;
 	}
+}
+
+bool readers_pressed(const struct readers *r)
+{
+	return r->n_hot > r->n_max;
 }
 
 void readers_stats(const struct readers *r, uint64_t *n_hot, uint64_t *n_dirty, uint64_t *bytes)

@@ -23,6 +23,7 @@ int query_measure(struct engine_worker *w, struct arena *arena, struct query *qu
 	if (!query_has_stage_two(query) || n == 0)
 		return 0;
 	query->two.signals = learner_signals(w->engine->learner);
+	query->two.space = learner_space(w->engine->learner);
 	query->two.user = query->reader ? query->reader->user : 0;
 	return rank_shortlist(w->scratch, w->engine->catalog, &query->rank, &query->two, items, n, arena, &query->example);
 }
@@ -51,7 +52,7 @@ static int telling(const struct rank_row *row)
 {
 	const char *group = row->group;
 	static const char *const first[] = {"topic_short", "topic_long", "section", "source", "place", "follow", "home", "topics",
-	                                    "similarity", "co_read"},
+	                                    "similarity", "similarity_top", "kin", "co_read"},
 	                  *const last[] = {"base", "crosses", "stage_one", "language", "explore", "head_to_head", "seen",
 	                                   "reader", "age", "shows"};
 	if (row->stands < 0 && strcmp(group, "age") != 0 && strcmp(group, "premium") != 0)

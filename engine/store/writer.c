@@ -142,8 +142,10 @@ static void *run(void *arg)
 			return NULL;
 		if (batch)
 			run_batch(w, batch);
-		if (!batch || monotonic_us() - idle_at_us >= (uint64_t)w->config.hooks.idle_ms * 1000) {
-			w->config.hooks.idle(w->config.hooks.ctx);
+		const struct writer_hooks *hooks = &w->config.hooks;
+		if (!batch || monotonic_us() - idle_at_us >= (uint64_t)hooks->idle_ms * 1000 ||
+		    (hooks->pressed && hooks->pressed(hooks->ctx))) {
+			hooks->idle(hooks->ctx);
 			idle_at_us = monotonic_us();
 		}
 	}

@@ -36,6 +36,7 @@ struct writer_hooks {
 	/* Between batches, at least every idle_ms and linger_ms: housekeeping in transactions of its own. */
 	void (*idle)(void *ctx);
 	unsigned idle_ms;
+	bool (*pressed)(void *ctx); /* NULL: never. Housekeeping must not wait: it comes after each batch */
 };
 
 struct writer_config {

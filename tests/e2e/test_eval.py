@@ -277,7 +277,7 @@ class Eval(unittest.TestCase):
     def test_a_seed_repeats_the_run(self):
         first, second = self.eval("--seed", "9")[0], self.eval("--seed", "9")[0]
         for figures in (first, second):
-            del figures["slates_per_s"]
+            del figures["slates_per_s"], figures["slates_per_cpu_s"]
         self.assertEqual(first, second)
 
     def test_models(self):
@@ -519,6 +519,41 @@ class Eval(unittest.TestCase):
         self.assertIn("skipped 1 without a click", text)
         status, _, errors = run("eval", "--behaviors", BEHAVIORS, env=dict(self.env, TMPDIR="/nowhere"))
         self.assertEqual((status, "TMPDIR" in errors), (1, True))
+
+    # ---- clicks alone ----
+
+    CLICKS = "user_id,session_id,click_article_id,click_timestamp\n"
+
+    def test_clicks(self):
+        """3,000 clicks of 700 readers on 90 articles, in no order: all are taken, and counted where they should be."""
+        dice = random.Random(4)
+        rows = [(dice.randrange(700), dice.randrange(90), 1506825426000 + dice.randrange(3600000)) for _ in range(3000)]
+        path = self.file("clicks.csv.gz", gzip.compress((self.CLICKS + "".join(
+            f"u{user},s,a{article},{at}\n" for user, article, at in rows)).encode()))
+        status, text, errors = run("eval", "--clicks", path, "--json", env=self.env)
+        self.assertEqual((status, errors), (0, ""))
+        figures = json.loads(text)
+        self.assertEqual((figures["events"], figures["readers"], figures["articles"]),
+                         (3000, len({user for user, _, _ in rows}), len({article for _, article, _ in rows})))
+        self.assertEqual([(mark["percent"], mark["events"]) for mark in figures["at"]],
+                         [(0, 0), (10, 300), (50, 1500), (100, 3000)])
+        early = sorted(rows, key=lambda row: row[2])[:1500]
+        self.assertEqual(figures["at"][2]["readers"], len({user for user, _, _ in early}))
+        for name in ("cpu_s", "seconds", "events_per_cpu_s", "events_per_s"):
+            self.assertGreater(figures[name], 0)
+        self.assertGreater(figures["at"][3]["resident_bytes"], figures["at"][3]["file_bytes"])
+        status, text, errors = run("eval", "--clicks", path, "--model", "popular", env=self.env)
+        self.assertEqual((status, errors), (0, ""))
+        for words in ("100 %         3000", "events a second of CPU", "store MB"):
+            self.assertIn(words, text)
+
+    def test_clicks_refused(self):
+        path = self.file("clicks.csv", self.CLICKS + "u,s,a,yesterday\n")
+        self.assertIn("clicks.csv: line 2, column 4 (click_timestamp)", self.refused(1, "--clicks", path))
+        self.assertIn("there is no model best", self.refused(1, "--clicks", path, "--model", "best"))
+        for option in (("--behaviors", BEHAVIORS), ("--news", NEWS), ("--warmup", BEHAVIORS), ("--label-delay", "5"),
+                       ("--permute",), ("--per-day",), ("--svg", "x"), ("--scores", "x"), ("--seed", "1")):
+            self.assertIn(f"does not go with {option[0]}", self.refused(2, "--clicks", path, *option))
 
     def test_usage(self):
         for arguments, words in (

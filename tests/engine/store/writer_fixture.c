@@ -48,6 +48,15 @@ static void idle(void *ctx)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static bool pressed(void *ctx)
+{
+	struct scene *s = ctx;
+	pthread_mutex_lock(&s->lock);
+	bool is_pressed = s->pressed;
+	pthread_mutex_unlock(&s->lock);
+	return is_pressed;
+}
+
 static int apply(struct write_op *op, struct store_txn *t, void *ctx)
 {
 	struct test_op *o = (struct test_op *)op;
@@ -88,7 +97,7 @@ static void scene_begin(struct scene *s, size_t map_bytes, bool nosync, struct w
 	assert_int_equal(store_open(&s->fixture->store, s->fixture->dir.path, &options), 0);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
-	config.hooks = (struct writer_hooks){s, batch_begin, batch_seal, batch_end, idle, idle_ms};
+	config.hooks = (struct writer_hooks){s, batch_begin, batch_seal, batch_end, idle, idle_ms, pressed};
 	assert_int_equal(writer_new(&s->writer, s->fixture->store, &config), 0);
 }
 

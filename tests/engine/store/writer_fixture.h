@@ -25,6 +25,7 @@ struct scene {
 	bool closed;         /* operations wait at the gate inside apply */
 	int n_at_gate;
 	int seal_result;
+	bool pressed;        /* what the hook says */
 };
 
 /* One record, TABLE_META: key op number -> the number of the apply, so that the order on disk is known. */

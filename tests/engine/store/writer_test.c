@@ -392,6 +392,31 @@ static void test_idle(void **state)
 	scene_stop(&s);
 }
 
+static void press(struct scene *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->pressed = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Idle comes behind each batch while the hook says that it must not wait; else not before its time. */
+static void test_pressed(void **state)
+{
+	struct scene s;
+	struct test_op ops[8];
+	scene_start(&s, MAP, true, 10, 1, 600000);
+	for (unsigned i = 0; i < 8; i++) {
+		test_op_init(&ops[i], &s, (int)i, 1);
+		ops[i].in_apply = i == 4 ? press : NULL;
+		submit(&s, &ops[i]);
+		scene_wait_finished(&s, i + 1);
+		if (i >= 4)
+			wait_idle(&s, i - 3);
+	}
+	assert_int_equal(s.n_idle, 4);
+	scene_stop(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_free_finishes_the_queue),
 		cmocka_unit_test(test_free_at_once),
 		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_pressed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
