@@ -197,6 +197,15 @@ static void sums_of_members(void **state)
 	check_sums(&site, before);
 	for (size_t i = 0; i < ARTICLES; i++)
 		assert_true(before[i] == after[i]);
+	/* What was served is had again from what was stored. */
+	struct replay_scores found;
+	fixture_close(&site);
+	assert_int_equal(engine_replay_scores(site.dir, all, 4, &found, &problem), 0);
+	assert_true(found.n_slates >= READERS && found.n_slates > 2 * found.n_left_out);
+	assert_true(found.n_scores > 3 * found.n_slates);
+	if (!(found.largest <= 1e-6))
+		fail_msg("served and replayed differ by %.3g", found.largest);
+	fixture_open(&site);
 	fixture_free(&site);
 }
 
