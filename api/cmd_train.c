@@ -23,7 +23,8 @@ enum {
 	SLATES_LEAST = 24,
 	PATIENCE = 40,     /* rounds without a better loss */
 	ROUNDS_MOST = 1000,
-	DEPTH_MOST = 8
+	DEPTH_MOST = 8,
+	THREADS_MOST = 256
 };
 
 struct train {
@@ -32,7 +33,7 @@ struct train {
 	const char *base_name, *out_path;
 	const char **without; /* [n_without] */
 	size_t n_without;
-	uint64_t rounds, depth, seed;
+	uint64_t rounds, depth, seed, threads;
 	double eta;
 	bool json;
 	/* what there is */
@@ -80,12 +81,12 @@ static bool parse_eta(const char *text, double *out)
 /* Returns 0, 1 or 2 after a line on stderr. */
 static int read_options(struct train *t, int argc, char **argv)
 {
-	enum { NEWS, BEHAVIORS, WARMUP, OUT, MODEL, WITHOUT, ROUNDS, DEPTH, ETA, SEED, LABEL_DELAY, JSON, N_OPTIONS };
+	enum { NEWS, BEHAVIORS, WARMUP, OUT, MODEL, WITHOUT, ROUNDS, DEPTH, ETA, SEED, THREADS, LABEL_DELAY, JSON, N_OPTIONS };
 	struct option_value o[N_OPTIONS + 1] = {
 		[NEWS] = {.name = "--news"}, [BEHAVIORS] = {.name = "--behaviors"}, [WARMUP] = {.name = "--warmup"},
 		[OUT] = {.name = "--out"}, [MODEL] = {.name = "--model"}, [WITHOUT] = {.name = "--without"},
 		[ROUNDS] = {.name = "--rounds"}, [DEPTH] = {.name = "--depth"}, [ETA] = {.name = "--eta"},
-		[SEED] = {.name = "--seed"}, [LABEL_DELAY] = {.name = "--label-delay"},
+		[SEED] = {.name = "--seed"}, [THREADS] = {.name = "--threads"}, [LABEL_DELAY] = {.name = "--label-delay"},
 		[JSON] = {.name = "--json", .is_flag = true}};
 	struct eval_logs *l = &t->logs;
 	uint64_t delay_s = 0;
@@ -102,7 +103,8 @@ static int read_options(struct train *t, int argc, char **argv)
 		int option;
 		uint64_t least, most, *out;
 	} numbers[] = {{ROUNDS, 1, ROUNDS_MOST, &t->rounds}, {DEPTH, 1, DEPTH_MOST, &t->depth},
-	               {SEED, 0, INT32_MAX, &t->seed}, {LABEL_DELAY, 0, 366 * 86400, &delay_s}};
+	               {SEED, 0, INT32_MAX, &t->seed}, {THREADS, 1, THREADS_MOST, &t->threads},
+	               {LABEL_DELAY, 0, 366 * 86400, &delay_s}};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		const struct option_value *v = &o[numbers[i].option];
 		if (v->value && (!eval_parse_number(v->value, numbers[i].most, numbers[i].out) ||
@@ -212,14 +214,17 @@ static int matrix_new(const struct train *t, size_t first, size_t n, struct matr
 static int booster_new(const struct train *t, const struct matrix *matrices, size_t n, BoosterHandle *out)
 {
 	DMatrixHandle cached[2];
-	char depth[24], eta[32], seed[24];
+	char depth[24], eta[32], seed[24], threads[24];
 	snprintf(depth, sizeof(depth), "%" PRIu64, t->depth);
 	snprintf(eta, sizeof(eta), "%.9g", t->eta);
 	snprintf(seed, sizeof(seed), "%" PRIu64, t->seed);
+	snprintf(threads, sizeof(threads), "%" PRIu64, t->threads);
 	const char *const parameters[][2] = {
 		{"objective", "rank:pairwise"}, /* its margin is the score; the gradient is ours */
 		{"base_score", "0"}, {"tree_method", "hist"}, {"max_depth", depth}, {"eta", eta}, {"seed", seed},
-		{"lambda", "1"}, {"min_child_weight", "1"}, {"subsample", "0.8"}, {"colsample_bytree", "0.8"}, {"verbosity", "0"}};
+		/* A slate's second derivatives sum to about a half, so that this is some hundred slates' worth. */
+		{"lambda", "50"}, {"min_child_weight", "1"}, {"subsample", "0.8"}, {"colsample_bytree", "0.8"},
+		{"nthread", threads}, {"verbosity", "0"}};
 	for (size_t i = 0; i < n; i++)
 		cached[i] = matrices[i].handle;
 	int r = XGBoosterCreate(cached, n, out);
@@ -385,7 +390,7 @@ static void print(const struct train *t)
 int cmd_train(int argc, char **argv)
 {
 	struct train t = {.logs = {.command = "train", .terminal = isatty(STDERR_FILENO), .config = {.seed = 1}},
-	                  .rounds = 300, .depth = 6, .eta = 0.07, .seed = 1};
+	                  .rounds = 300, .depth = 6, .eta = 0.07, .seed = 1, .threads = 1};
 	eval_catch_signals();
 	int r = read_options(&t, argc, argv);
 	if (r == 0)

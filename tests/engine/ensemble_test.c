@@ -120,20 +120,32 @@ static bool has(const struct feed *feed, struct span article)
 	return false;
 }
 
+/* Every row of every item together is its score. */
+static void check_rows(const struct feed *feed)
+{
+	for (size_t i = 0; i < feed->n_items; i++) {
+		const struct feed_item *item = &feed->items[i];
+		double sum = 0;
+		for (size_t k = 0; k < item->n_reasons; k++)
+			sum += item->reasons[k].contribution;
+		assert_true(item->n_reasons > 0);
+		assert_true(fabs(sum - item->score) <= 1e-4 * fmax(1, fabs(item->score)));
+	}
+}
+
 static void check_reasons(struct fixture *f)
 {
 	static const char *const codes[] = {"base", "ctr_12h", "lift_1h", "seen", "similar_top", "cross_story", "cross_word"};
 	struct feed mix, own[3];
 	size_t n_compared = 0, n_told = 0;
 	get_feed(f, "mix", SPAN("reader-1"), &mix);
-	for (size_t k = 0; k < 3; k++)
+	check_rows(&mix);
+	for (size_t k = 0; k < 3; k++) {
 		get_feed(f, members[k], SPAN("reader-1"), &own[k]);
+		check_rows(&own[k]);
+	}
 	for (size_t i = 0; i < mix.n_items; i++) {
 		const struct feed_item *item = &mix.items[i];
-		double sum = 0;
-		for (size_t k = 0; k < item->n_reasons; k++)
-			sum += item->reasons[k].contribution;
-		assert_true(fabs(sum - item->score) <= 1e-4 * fmax(1, fabs(item->score)));
 		if (!has(&own[0], item->article_id) || !has(&own[1], item->article_id) || !has(&own[2], item->article_id))
 			continue;
 		n_compared++;
@@ -185,6 +197,15 @@ static void sums_of_members(void **state)
 	check_sums(&site, before);
 	for (size_t i = 0; i < ARTICLES; i++)
 		assert_true(before[i] == after[i]);
+	/* What was served is had again from what was stored. */
+	struct replay_scores found;
+	fixture_close(&site);
+	assert_int_equal(engine_replay_scores(site.dir, all, 4, &found, &problem), 0);
+	assert_true(found.n_slates >= READERS && found.n_slates > 2 * found.n_left_out);
+	assert_true(found.n_scores > 3 * found.n_slates);
+	if (!(found.largest <= 1e-6))
+		fail_msg("served and replayed differ by %.3g", found.largest);
+	fixture_open(&site);
 	fixture_free(&site);
 }
 

@@ -403,6 +403,19 @@ static void test_bad(void **state)
 	}
 }
 
+/* The checksum of trees alone, by Python again; and what is not trees. */
+static void test_checksum(void **state)
+{
+	char checksum[MODEL_CHECKSUM_BYTES + 1];
+	struct model_problem problem;
+	assert_int_equal(model_trees_checksum(span_of(tiny), &gbdt_fixture_names, checksum, &problem), 0);
+	assert_string_equal(checksum, "sha256:70a57d42abd9802fc9d03c555e2d7035bfb38339fccf6bb7aed25c0c800a114d");
+	assert_int_equal(model_trees_checksum(SPAN("{\"learner\":"), &gbdt_fixture_names, checksum, &problem), 1);
+	assert_string_equal(problem.pointer, "/trees");
+	assert_int_equal(model_trees_checksum(SPAN("{\"learner\":{}}"), &gbdt_fixture_names, checksum, &problem), 1);
+	assert_string_equal(problem.pointer, "/trees/learner/gradient_booster/name");
+}
+
 /* ---- limits ---- */
 
 static void refused(const struct tree *trees, size_t n, const char *pointer)
@@ -473,6 +486,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden), cmocka_unit_test(test_scores), cmocka_unit_test(test_explanations),
 		cmocka_unit_test(test_stump),  cmocka_unit_test(test_bad),    cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_checksum),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
