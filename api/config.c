@@ -16,46 +16,49 @@ enum kind { KIND_INTEGER, KIND_BOOL, KIND_TEXT, KIND_LEVEL };
 struct setting {
 	const char *name;
 	enum kind kind;
+	bool live; /* a reload takes it up; the others are read at a start */
 	size_t offset;
 	int64_t value, min, max; /* of a text: min and max are lengths */
 	const char *text;        /* a text's default */
 	const char *help;
-	bool live; /* a reload takes it up; the others are read at a start */
 };
 
 #define AT(field) offsetof(struct config, field)
 static const struct setting settings[] = {
-	{"listen", KIND_TEXT, AT(listen), 0, 3, CONFIG_NAME_BYTES, "127.0.0.1:8080", "address and port; --listen wins"},
-	{"threads", KIND_INTEGER, AT(threads), 0, 0, 64, NULL, "worker threads; 0: one a processor; --threads wins"},
-	{"max_connections", KIND_INTEGER, AT(max_connections), 10000, 1, 1000000, NULL, "more are refused"},
-	{"max_header_bytes", KIND_INTEGER, AT(max_header_bytes), 16384, 1024, 1 << 20, NULL, "of a request"},
-	{"max_body_bytes", KIND_INTEGER, AT(max_body_bytes), 16 << 20, 1024, 1 << 30, NULL, "of a batch, after gzip"},
-	{"idle_timeout_ms", KIND_INTEGER, AT(idle_timeout_ms), 60000, 100, 3600000, NULL, "between requests"},
-	{"header_timeout_ms", KIND_INTEGER, AT(header_timeout_ms), 10000, 100, 600000, NULL, "for a request's head"},
-	{"body_timeout_ms", KIND_INTEGER, AT(body_timeout_ms), 30000, 100, 600000, NULL, "for a request's body"},
-	{"write_timeout_ms", KIND_INTEGER, AT(write_timeout_ms), 30000, 100, 600000, NULL, "for a whole reply"},
-	{"drain_timeout_ms", KIND_INTEGER, AT(drain_timeout_ms), 10000, 0, 600000, NULL, "for requests in flight at the end"},
-	{"live_days", KIND_INTEGER, AT(live_days), 30, 0, 36500, NULL, "a story stays in feeds; 0: for ever"},
-	{"log_days", KIND_INTEGER, AT(log_days), 90, 0, 36500, NULL, "events are kept (30 or more); 0: for ever"},
-	{"slate_days", KIND_INTEGER, AT(slate_days), 30, 1, 36500, NULL, "served feeds are kept"},
-	{"queue_elements", KIND_INTEGER, AT(queue_elements), 65536, 1024, 1 << 24, NULL, "bound of the writer's queue"},
-	{"checkpoint_interval_ms", KIND_INTEGER, AT(checkpoint_interval_ms), 30000, 100, 600000, NULL,
+	{"listen", KIND_TEXT, false, AT(listen), 0, 3, CONFIG_NAME_BYTES, "127.0.0.1:8080", "address and port; --listen wins"},
+	{"threads", KIND_INTEGER, false, AT(threads), 0, 0, 64, NULL, "worker threads; 0: one a processor; --threads wins"},
+	{"max_connections", KIND_INTEGER, false, AT(max_connections), 10000, 1, 1000000, NULL, "more are refused"},
+	{"max_header_bytes", KIND_INTEGER, false, AT(max_header_bytes), 16384, 1024, 1 << 20, NULL, "of a request"},
+	{"max_body_bytes", KIND_INTEGER, false, AT(max_body_bytes), 16 << 20, 1024, 1 << 30, NULL, "of a batch, after gzip"},
+	{"idle_timeout_ms", KIND_INTEGER, false, AT(idle_timeout_ms), 60000, 100, 3600000, NULL, "between requests"},
+	{"header_timeout_ms", KIND_INTEGER, false, AT(header_timeout_ms), 10000, 100, 600000, NULL, "for a request's head"},
+	{"body_timeout_ms", KIND_INTEGER, false, AT(body_timeout_ms), 30000, 100, 600000, NULL, "for a request's body"},
+	{"write_timeout_ms", KIND_INTEGER, false, AT(write_timeout_ms), 30000, 100, 600000, NULL, "for a whole reply"},
+	{"drain_timeout_ms", KIND_INTEGER, false, AT(drain_timeout_ms), 10000, 0, 600000, NULL,
+	 "for requests in flight at the end"},
+	{"live_days", KIND_INTEGER, false, AT(live_days), 30, 0, 36500, NULL, "a story stays in feeds; 0: for ever"},
+	{"log_days", KIND_INTEGER, false, AT(log_days), 90, 0, 36500, NULL, "events are kept (30 or more); 0: for ever"},
+	{"slate_days", KIND_INTEGER, false, AT(slate_days), 30, 1, 36500, NULL, "served feeds are kept"},
+	{"queue_elements", KIND_INTEGER, false, AT(queue_elements), 65536, 1024, 1 << 24, NULL, "bound of the writer's queue"},
+	{"checkpoint_interval_ms", KIND_INTEGER, false, AT(checkpoint_interval_ms), 30000, 100, 600000, NULL,
 	 "between profile checkpoints"},
-	{"readers_cached", KIND_INTEGER, AT(readers_cached), 20000, 100, 100000000, NULL, "hot readers in memory"},
-	{"story_max", KIND_INTEGER, AT(story_max), 50, 1, 1000, NULL, "reports a story"},
-	{"story_window_h", KIND_INTEGER, AT(story_window_h), 36, 1, 8760, NULL, "hours in which reports join a story"},
-	{"map_gib", KIND_INTEGER, AT(map_gib), 0, 0, 65536, NULL, "the store's largest size in GiB; 0: 256"},
-	{"models_dir", KIND_TEXT, AT(models_dir), 0, 0, CONFIG_PATH_BYTES, "",
-	 "folder of model files, in place of the built-in ones", true},
-	{"default_model", KIND_TEXT, AT(default_model), 0, 1, CONFIG_NAME_BYTES, "default", "ranks where none is named", true},
-	{"log_level", KIND_LEVEL, AT(log_level), LOG_INFO, 0, 3, NULL, "debug, info, warn or error", true},
-	{"access_log", KIND_BOOL, AT(access_log), 1, 0, 1, NULL, "a log line (level info) a request", true},
-	{"key_rate", KIND_INTEGER, AT(key_rate), 0, 0, 1000000, NULL, "requests a second an application key; 0: no limit", true},
-	{"key_burst", KIND_INTEGER, AT(key_burst), 1000, 1, 1000000, NULL, "requests at once an application key", true},
-	{"reader_rate", KIND_INTEGER, AT(reader_rate), 0, 0, 1000000, NULL, "requests a second a reader; 0: no limit", true},
-	{"reader_burst", KIND_INTEGER, AT(reader_burst), 50, 1, 1000000, NULL, "requests at once a reader", true},
-	{"address_rate", KIND_INTEGER, AT(address_rate), 0, 0, 1000000, NULL, "requests a second an address; 0: no limit", true},
-	{"address_burst", KIND_INTEGER, AT(address_burst), 200, 1, 1000000, NULL, "requests at once an address", true},
+	{"readers_cached", KIND_INTEGER, false, AT(readers_cached), 20000, 100, 100000000, NULL, "hot readers in memory"},
+	{"story_max", KIND_INTEGER, false, AT(story_max), 50, 1, 1000, NULL, "reports a story"},
+	{"story_window_h", KIND_INTEGER, false, AT(story_window_h), 36, 1, 8760, NULL, "hours in which reports join a story"},
+	{"map_gib", KIND_INTEGER, false, AT(map_gib), 0, 0, 65536, NULL, "the store's largest size in GiB; 0: 256"},
+	{"models_dir", KIND_TEXT, true, AT(models_dir), 0, 0, CONFIG_PATH_BYTES, "",
+	 "folder of model files, in place of the built-in ones"},
+	{"default_model", KIND_TEXT, true, AT(default_model), 0, 1, CONFIG_NAME_BYTES, "default", "ranks where none is named"},
+	{"log_level", KIND_LEVEL, true, AT(log_level), LOG_INFO, 0, 3, NULL, "debug, info, warn or error"},
+	{"access_log", KIND_BOOL, true, AT(access_log), 1, 0, 1, NULL, "a log line (level info) a request"},
+	{"key_rate", KIND_INTEGER, true, AT(key_rate), 0, 0, 1000000, NULL,
+	 "requests a second an application key; 0: no limit"},
+	{"key_burst", KIND_INTEGER, true, AT(key_burst), 1000, 1, 1000000, NULL, "requests at once an application key"},
+	{"reader_rate", KIND_INTEGER, true, AT(reader_rate), 0, 0, 1000000, NULL, "requests a second a reader; 0: no limit"},
+	{"reader_burst", KIND_INTEGER, true, AT(reader_burst), 50, 1, 1000000, NULL, "requests at once a reader"},
+	{"address_rate", KIND_INTEGER, true, AT(address_rate), 0, 0, 1000000, NULL,
+	 "requests a second an address; 0: no limit"},
+	{"address_burst", KIND_INTEGER, true, AT(address_burst), 200, 1, 1000000, NULL, "requests at once an address"},
 };
 enum { N_SETTINGS = sizeof(settings) / sizeof(settings[0]) };
 _Static_assert((int)N_SETTINGS <= (int)CONFIG_SETTINGS_MAX, "room for every name");
@@ -99,7 +102,8 @@ void config_print_table(FILE *out)
 		fprintf(out, row, s->name, value, range, s->live ? "live" : "start", s->help);
 	}
 	fprintf(out, row, "trusted_proxies", "[]", "", "live", "addresses or networks whose X-Forwarded-For counts");
-	fprintf(out, row, "keys", "[]", "", "live", "{\"name\",\"sha256\" (hex, of the key),\"scopes\":[\"read\",\"write\",\"admin\"]}");
+	fprintf(out, row, "keys", "[]", "", "live",
+	        "{\"name\",\"sha256\" (hex, of the key),\"scopes\":[\"read\",\"write\",\"admin\"]}");
 	fputs("\nlive: SIGHUP takes it up; start: read when the server starts\n", out);
 }
 

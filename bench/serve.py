@@ -225,8 +225,8 @@ def rows_of(r):
         yield name, f"{e['events_per_s']:.0f}/s, {e['event_cpu_us']:.1f} us CPU each, p99 {e['p99_ms']:.1f} ms"
     for name in ("feed", "latest"):
         f = r[name]
-        yield f"{name}, {f['body_bytes']} B, most", (f"{f['per_s']:.0f}/s, {f['cpu_us']:.1f} us CPU each" +
-                                                    (f" and {f['upkeep_us']:.1f} us of upkeep" if f["upkeep_us"] else ""))
+        upkeep = f" and {f['upkeep_us']:.1f} us of upkeep" if f["upkeep_us"] else ""
+        yield f"{name}, {f['body_bytes']} B, most", f"{f['per_s']:.0f}/s, {f['cpu_us']:.1f} us CPU each{upkeep}"
         if "ratio" in f:
             yield "  nginx, equal bytes", f"{f['nginx_per_s']:.0f}/s, {f['nginx_cpu_us']:.1f} us CPU each"
             yield "  nginx's CPU over mynews's", f"{f['ratio']:.3f} ({f['ratio_low']:.3f} to {f['ratio_high']:.3f})"

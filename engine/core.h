@@ -237,6 +237,7 @@ struct engine {
 	struct monitor *monitor;
 	_Atomic uint64_t stat_learnt, stat_pending, stat_pending_bytes, stat_pending_dropped, stat_learner_bytes, stat_fallbacks;
 	struct rank_models models;
+	_Atomic uint64_t model_swaps; /* odd while they, their columns and what they learnt are being swapped */
 	struct profile_config profile_config;
 	uint8_t secret[32]; /* authenticates cursors */
 	struct edition_list *_Atomic editions;
@@ -318,6 +319,8 @@ static inline size_t engine_map_bytes(void)
 /* engine.c: [n] models out of their texts. Returns 0, 1 with the problem, negative errno. */
 int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
                         struct engine_problem *problem) __attribute__((warn_unused_result));
+/* stage_two.c: what the model at a place, or its members, have learnt by now. */
+void stage_two_pick(const struct learner *l, const struct model *m, unsigned slot, struct rank_stage_two *out);
 /* counted.c: a reader counts once for an article and event type. */
 struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article);
 static inline bool is_counted_type(enum event_type type)

@@ -23,10 +23,10 @@ int dirs_open(const char *dir, bool read_only, struct store **out, struct engine
 	return r < 0 ? engine_cannot_open(problem, dir, r) : 0;
 }
 
-static bool is_after(struct span key, struct span other)
+static bool is_after(struct span a, struct span b)
 {
-	int order = memcmp(key.data, other.data, key.len < other.len ? key.len : other.len);
-	return order > 0 || (order == 0 && key.len > other.len);
+	int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+	return order > 0 || (order == 0 && a.len > b.len);
 }
 
 int dirs_each_record(struct store_txn *txn, enum store_table table,

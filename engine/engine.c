@@ -154,6 +154,28 @@ const struct model_names *engine_model_names(void)
 	return &rank_model_names;
 }
 
+static void free_models(struct model **models, size_t n)
+{
+	while (n > 0) {
+		model_free(models[--n]);
+		models[n] = NULL;
+	}
+}
+
+/* Ensembles find their members among the others. */
+static int resolve_models(const struct engine_model_text *texts, size_t n, struct model **models,
+                          struct engine_problem *problem)
+{
+	struct model_problem why;
+	size_t which;
+	if (model_resolve(models, n, &which, &why) == 0)
+		return 0;
+	engine_problem_say(problem, "model %.*s: %s %s", (int)texts[which].name.len, texts[which].name.data, why.pointer,
+	                   why.text);
+	free_models(models, n);
+	return 1;
+}
+
 int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
                         struct engine_problem *problem)
 {
@@ -169,19 +191,18 @@ int engine_parse_models(const struct engine_model_text *texts, size_t n, struct 
 		if (r == 1)
 			engine_problem_say(problem, "model %.*s: %s %s", (int)texts[i].name.len, texts[i].name.data,
 			                   why.pointer, why.text);
-		while (i > 0)
-			model_free(out[--i]);
+		free_models(out, i);
 		return r;
 	}
-	return 0;
+	return resolve_models(texts, n, out, problem);
 }
 
-int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
+int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
 {
-	struct model *models[CATALOG_MODELS] = {0};
-	int r = engine_parse_models(texts, n, models, problem);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		model_free(models[i]);
+	struct model *parsed[CATALOG_MODELS] = {0};
+	int r = engine_parse_models(models, n_models, parsed, problem);
+	for (size_t i = 0; r == 0 && i < n_models; i++)
+		model_free(parsed[i]);
 	return r;
 }
 
@@ -209,20 +230,23 @@ static int set_learning(struct engine *e, size_t n)
 	return learner_set_models(e->learner, models, n);
 }
 
+/* Columns of places that fall empty stay: requests under way may read them. */
 static void models_publish(struct write_op *op, void *ctx)
 {
 	struct models_op *m = (struct models_op *)op;
 	struct engine *e = engine_of(ctx);
+	atomic_fetch_add_explicit(&e->model_swaps, 1, memory_order_acq_rel);
 	for (unsigned i = 0; i < CATALOG_MODELS; i++) {
 		const struct model *old = atomic_load(&e->models.model[i]);
 		atomic_store(&e->models.model[i], i < m->n ? m->models[i] : NULL);
-		if (catalog_set_model(e->catalog, i, i < m->n) < 0)
+		if (i < m->n && catalog_set_model(e->catalog, i, true) < 0)
 			__builtin_trap();
 		if (old)
 			epoch_retire(e->epoch, (void *)(uintptr_t)old, free_model);
 	}
 	if (set_learning(e, m->n) < 0)
 		__builtin_trap();
+	atomic_fetch_add_explicit(&e->model_swaps, 1, memory_order_release);
 }
 
 struct waiter {

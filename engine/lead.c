@@ -1,9 +1,9 @@
 /* What a reader saw last, by the impressions reported within the half hour: caps count it, so that they hold from one
  * feed to the next.
  *
- * The reader's chain in the log says it, but walking there is a dozen look-ups all over the store, a sixth of what a feed
- * costs. So a hot reader carries its last impressions: they are looked up once, with the first slate kept, and every
- * record appended from then on moves them on. An undo forgets them. What a hot reader carries and what a walk from its
+ * The reader's chain in the log says it, but walking there is a dozen look-ups all over the store, a sixth of what a
+ * feed costs. So a hot reader carries its last impressions: they are looked up once, with the first slate kept, and
+ * every record appended from then on moves them on. An undo forgets them. What a hot reader carries and what a walk from its
  * chain's head finds are the same. */
 #include <errno.h>
 #include <string.h>

@@ -429,7 +429,9 @@ void learner_totals(const struct learner *l, struct learner_totals *out)
  * how a restart fills it. */
 static void drop_from_ring(struct learner *l, uint64_t user, uint64_t sequence)
 {
-	size_t oldest = l->n_ring ? (l->ring_at + l->n_ring - l->n_kept) % l->n_ring : 0, n_left = 0;
+	if (l->n_ring == 0)
+		return;
+	size_t oldest = (l->ring_at + l->n_ring - l->n_kept) % l->n_ring, n_left = 0;
 	for (size_t i = 0; i < l->n_kept; i++) {
 		struct kept *from = &l->ring[(oldest + i) % l->n_ring], *to = &l->ring[(oldest + n_left) % l->n_ring];
 		if (from->example && (from->example->user == user || from->sequence == sequence)) {
@@ -442,8 +444,7 @@ static void drop_from_ring(struct learner *l, uint64_t user, uint64_t sequence)
 		*to = moved;
 		n_left++;
 	}
-	if (l->n_ring)
-		l->ring_at = (oldest + n_left) % l->n_ring;
+	l->ring_at = (oldest + n_left) % l->n_ring;
 	l->n_kept = n_left;
 }
 

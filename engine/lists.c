@@ -1,6 +1,7 @@
 /* Requests made ready, items filled in, and the lists that are not feeds: a caller's own, related, explained. */
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "engine/feed_internal.h"
@@ -28,17 +29,30 @@ static int find_topic(struct engine_worker *w, struct arena *arena, struct span 
 	return 0;
 }
 
-static int find_model(struct engine_worker *w, struct span name, struct rank_request *r)
+static int look_for_model(struct engine_worker *w, struct span name, struct query *q)
 {
 	for (unsigned i = 0; i < CATALOG_MODELS; i++) {
 		const struct model *m = atomic_load_explicit(&w->engine->models.model[i], memory_order_acquire);
 		if (m && (name.len == 0 || span_equal_cstr(name, m->name))) {
-			r->model = m;
-			r->model_slot = i;
+			q->rank.model = m;
+			q->rank.model_slot = i;
+			stage_two_pick(w->engine->learner, m, i, &q->two);
 			return FEED_OK;
 		}
 	}
 	return FEED_UNKNOWN_MODEL;
+}
+
+/* A model, its place and what it has learnt, all of one set of models: while the writer swaps sets, a moment is waited. */
+static int find_model(struct engine_worker *w, struct span name, struct query *q)
+{
+	for (;;) {
+		uint64_t swaps = atomic_load_explicit(&w->engine->model_swaps, memory_order_acquire);
+		int r = look_for_model(w, name, q);
+		if (!(swaps & 1) && atomic_load_explicit(&w->engine->model_swaps, memory_order_acquire) == swaps)
+			return r;
+		sched_yield();
+	}
 }
 
 static int take_reader(struct engine_worker *w, struct arena *arena, struct query *q)
@@ -107,7 +121,7 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 	                               .created_before_seq = UINT64_MAX}};
 	int r = store_read_renew(w->txn);
 	if (r == 0)
-		r = find_model(w, q->model, &out->rank);
+		r = find_model(w, q->model, out);
 	if (r == 0 && q->user_id.len)
 		r = readers_get(w->engine->readers, w->txn, q->user_id, w->reader, &out->reader);
 	if (r == 0 && out->reader)

@@ -1,5 +1,6 @@
 #include "engine/monitor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -83,6 +84,7 @@ static void add_calibration(struct watched *w, const double *scores, const bool 
 {
 	double total = 0, n_chosen = 0;
 	size_t best = 0;
+	assert(n > 0);
 	for (size_t i = 1; i < n; i++)
 		best = scores[i] > scores[best] ? i : best;
 	for (size_t i = 0; i < n; i++) {

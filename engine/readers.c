@@ -420,6 +420,7 @@ void readers_commit(struct readers *r)
 	while (hot) {
 		struct hot *next = hot->next_pending;
 		struct reader *old = atomic_load_explicit(&hot->reader, memory_order_relaxed);
+		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): where padding alone differs it is written once more */
 		hot->history_changed |= !old || memcmp(&old->history, &hot->pending->history, sizeof(old->history)) != 0;
 		atomic_store_explicit(&hot->reader, hot->pending, memory_order_release);
 		if (old)

@@ -95,6 +95,8 @@ static void put_record(struct engine_worker *w, struct arena *arena, struct buf 
 			buf_printf(b, ",\"dwell_s\":%g", (double)r->dwell_s);
 		if (r->scroll >= 0)
 			buf_printf(b, ",\"scroll\":%g", (double)r->scroll);
+		if (r->value != 0)
+			buf_printf(b, ",\"value\":%g", (double)r->value);
 		if (r->position)
 			buf_printf(b, ",\"position\":%d", r->position);
 		if (r->undone)

@@ -70,9 +70,10 @@ static int get_example(struct replaying *p, uint64_t sequence, struct example **
 static int compare(struct replaying *p)
 {
 	for (size_t m = 0; m < p->n_models; m++) {
-		struct rank_stage_two two = {.signals = learner_signals(p->learner),
-		                             .learned = learner_learned(p->learner, (unsigned)m)};
-		for (; p->next[m] < p->n[m] && (!two.learned || p->served[m][p->next[m]].step <= two.learned->step); p->next[m]++) {
+		struct rank_stage_two two = {.signals = learner_signals(p->learner)};
+		stage_two_pick(p->learner, p->models[m], (unsigned)m, &two);
+		uint64_t step = rank_step(p->models[m], &two);
+		for (; p->next[m] < p->n[m] && p->served[m][p->next[m]].step <= step; p->next[m]++) {
 			struct example *e;
 			arena_reset(&p->arena);
 			int r = get_example(p, p->served[m][p->next[m]].sequence, &e);
@@ -124,7 +125,8 @@ static int replay_all(struct replaying *p)
 {
 	int r = walk(p, false);
 	for (size_t m = 0; m < p->n_models; m++)
-		qsort(p->served[m], p->n[m], sizeof(*p->served[m]), by_step);
+		if (p->n[m] > 0)
+			qsort(p->served[m], p->n[m], sizeof(*p->served[m]), by_step);
 	if (r == 0)
 		r = learner_set_models(p->learner, p->models, p->n_models);
 	if (r == 0)

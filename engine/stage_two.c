@@ -5,11 +5,11 @@
 
 #include "engine/feed_internal.h"
 
-static struct rank_stage_two stage_two_of(const struct engine_worker *w, const struct query *query)
+void stage_two_pick(const struct learner *l, const struct model *m, unsigned slot, struct rank_stage_two *out)
 {
-	return (struct rank_stage_two){.signals = learner_signals(w->engine->learner),
-	                               .learned = learner_learned(w->engine->learner, query->rank.model_slot),
-	                               .user = query->reader ? query->reader->user : 0};
+	out->learned = learner_learned(l, slot);
+	for (size_t i = 0; i < m->n_members; i++)
+		out->members[i] = learner_learned(l, m->members[i].slot);
 }
 
 bool query_has_stage_two(const struct query *query)
@@ -22,7 +22,8 @@ int query_measure(struct engine_worker *w, struct arena *arena, struct query *qu
 {
 	if (!query_has_stage_two(query) || n == 0)
 		return 0;
-	query->two = stage_two_of(w, query);
+	query->two.signals = learner_signals(w->engine->learner);
+	query->two.user = query->reader ? query->reader->user : 0;
 	return rank_shortlist(w->scratch, w->engine->catalog, &query->rank, &query->two, items, n, arena, &query->example);
 }
 

@@ -115,6 +115,8 @@ static int read_name(struct parser *p, const json_t *value, const char *pointer,
 /* NOLINTBEGIN(bugprone-suspicious-include): kinds are read and scored in the terms of this file */
 #include "models/linear.c"
 #include "models/online.c"
+#include "models/gbdt.c"
+#include "models/ensemble.c"
 #include "models/parse_learn.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 
@@ -181,11 +183,27 @@ static int parse_diversity(struct parser *p, json_t *diversity)
 	return 0;
 }
 
+/* What one kind alone has. */
+static int parse_parts(struct parser *p, json_t *file)
+{
+	json_t *trees = json_object_get(file, "trees"), *members = json_object_get(file, "members");
+	const json_t *checksum = json_object_get(file, "checksum");
+	if (p->model->kind != MODEL_GBDT && (trees || checksum))
+		return refuse(p, trees ? "/trees" : "/checksum", "is of the kind \"gbdt\" alone");
+	if (p->model->kind != MODEL_ENSEMBLE && members)
+		return refuse(p, "/members", "is of the kind \"ensemble\" alone");
+	if (p->model->kind == MODEL_GBDT)
+		return gbdt_parse(p, trees, checksum);
+	return p->model->kind == MODEL_ENSEMBLE ? ensemble_parse(p, members) : 0;
+}
+
 static int parse_file(struct parser *p, json_t *file)
 {
-	static const char *const members[] = {"name", "version", "kind", "about", "weights", "shortlist", "learn",
-	                                      "diversity", "explore"};
-	static const char *const kinds[] = {[MODEL_LINEAR] = "linear", [MODEL_ONLINE] = "online", [MODEL_MLP] = "mlp"};
+	static const char *const members[] = {"name", "version", "kind", "about", "weights", "shortlist", "learn", "checksum",
+	                                      "trees", "members", "diversity", "explore"};
+	static const char *const kinds[] = {[MODEL_LINEAR] = "linear", [MODEL_ONLINE] = "online", [MODEL_MLP] = "mlp",
+	                                    [MODEL_GBDT] = "gbdt", [MODEL_ENSEMBLE] = "ensemble"};
+	enum { N_KINDS = MODEL_ENSEMBLE + 1 };
 	struct model *m = p->model;
 	if (!json_is_object(file))
 		return refuse(p, "", "must be an object");
@@ -199,10 +217,10 @@ static int parse_file(struct parser *p, json_t *file)
 	const json_t *kind = json_object_get(file, "kind"), *about = json_object_get(file, "about"),
 	             *explore = json_object_get(file, "explore");
 	int k = 0;
-	while (k <= MODEL_MLP && !(json_is_string(kind) && span_equal_cstr(json_span(kind), kinds[k])))
+	while (k < N_KINDS && !(json_is_string(kind) && span_equal_cstr(json_span(kind), kinds[k])))
 		k++;
-	if (k > MODEL_MLP)
-		return refuse(p, "/kind", "must be \"linear\", \"online\" or \"mlp\"");
+	if (k == N_KINDS)
+		return refuse(p, "/kind", "must be \"linear\", \"online\", \"mlp\", \"gbdt\" or \"ensemble\"");
 	m->kind = (enum model_kind)k;
 	if (about && !json_is_string(about))
 		return refuse(p, "/about", "must be a string");
@@ -211,6 +229,8 @@ static int parse_file(struct parser *p, json_t *file)
 		r = parse_shortlist(p, json_object_get(file, "shortlist"));
 	if (!r)
 		r = parse_learn(p, json_object_get(file, "learn"));
+	if (!r)
+		r = parse_parts(p, file);
 	if (!r)
 		r = parse_diversity(p, json_object_get(file, "diversity"));
 	if (!r && explore)
@@ -249,13 +269,16 @@ int model_parse(struct span json, const struct model_names *names, struct model 
 	*out = m;
 	m = NULL;
 out:
-	free(m);
+	model_free(m);
 	json_decref(file);
 	return r;
 }
 
 void model_free(struct model *m)
 {
+	if (!m)
+		return;
+	gbdt_free(m->gbdt);
 	free(m);
 }
 
@@ -278,14 +301,20 @@ void model_params_init(const struct model *m, uint64_t seed, float *params, floa
 
 int model_shortlist_score(const struct model *m, const float *params, const struct model_slate *slate, double *out)
 {
-	online_score(m, params, slate, out);
+	if (m->kind == MODEL_GBDT)
+		gbdt_score(m->gbdt, slate->inputs, 2 * m->n_columns, slate->n, out);
+	else
+		online_score(m, params, slate, out);
 	return 0;
 }
 
 int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t i,
                             double *out, double *base)
 {
-	online_explain(m, params, slate, i, out, base);
+	if (m->kind == MODEL_GBDT)
+		gbdt_explain_columns(m, slate, i, out, base);
+	else
+		online_explain(m, params, slate, i, out, base);
 	return 0;
 }
 

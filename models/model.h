@@ -24,10 +24,11 @@ enum {
 	MODEL_HIDDEN_MAX = 64,
 	MODEL_POSITIONS = 32,    /* places of a slate that learning tells apart; the last stands for all below it */
 	MODEL_SLATE_MAX = 320,   /* slots of a slate that can be learnt from */
+	MODEL_MEMBERS_MAX = 4,   /* of an ensemble */
 	MODEL_CAPS_MAX = 4
 };
 
-enum model_kind { MODEL_LINEAR, MODEL_ONLINE, MODEL_MLP, MODEL_GBDT };
+enum model_kind { MODEL_LINEAR, MODEL_ONLINE, MODEL_MLP, MODEL_GBDT, MODEL_ENSEMBLE };
 
 /* "at most `most` of one source (or section) in any `window` consecutive positions" */
 struct model_cap {
@@ -50,7 +51,15 @@ struct model_learn {
 	unsigned delay_s;            /* a slate is learnt this long after it was sent */
 };
 
-struct gbdt; /* gbdt.c */
+struct gbdt; /* gbdt.h */
+
+/* One of an ensemble's. */
+struct model_member {
+	char name[MODEL_NAME_BYTES + 1];
+	double weight;
+	const struct model *model; /* set by model_resolve, as is its place among the models: */
+	unsigned slot;
+};
 
 struct model {
 	char name[MODEL_NAME_BYTES + 1];
@@ -63,7 +72,9 @@ struct model {
 	bool columns[MODEL_COLUMNS_MAX];    /* [n_columns] looked at */
 	double prior[MODEL_COLUMNS_MAX];    /* [n_columns] weight of c before anything is learnt */
 	struct model_learn learn;
-	struct gbdt *gbdt;
+	struct gbdt *gbdt;                  /* owned; of the kind `gbdt` */
+	size_t n_members;
+	struct model_member members[MODEL_MEMBERS_MAX];
 	/* diversity */
 	double mmr_lambda; /* 1: relevance alone; 0: novelty alone */
 	size_t n_caps;
@@ -90,6 +101,11 @@ struct model_names {
 int model_parse(struct span json, const struct model_names *names, struct model **out, struct model_problem *problem)
 	__attribute__((warn_unused_result));
 void model_free(struct model *m); /* NULL is safe */
+
+/* Lets the ensembles among models[n] know their members, which stand there too and must live as long. Returns 0; 1 with the
+ * problem of models[*which], whose member is missing, or of a kind that can be none. */
+int model_resolve(struct model *const *models, size_t n, size_t *which, struct model_problem *problem)
+	__attribute__((warn_unused_result));
 
 /* w . x over rows[n_rows][n_features] into out[n_rows]: stage one, plainly. */
 void model_score(const struct model *m, const float *rows, size_t n_rows, double *out);
@@ -118,13 +134,15 @@ size_t model_n_params(const struct model *m);
  * are AdaGrad's sums. */
 void model_params_init(const struct model *m, uint64_t seed, float *params, float *squares);
 
-/* Raw scores of a slate into out[n]. params: [model_n_params], NULL for the kinds that do not learn. Returns 0, -ENOMEM. */
+/* Raw scores of a slate into out[n], by any kind with a second stage but an ensemble, whose members are each scored by
+ * themselves. params: [model_n_params], NULL for the kinds that do not learn. Returns 0, -ENOMEM. */
 int model_shortlist_score(const struct model *m, const float *params, const struct model_slate *slate, double *out)
 	__attribute__((warn_unused_result));
 
-/* Each column's part of row i's score against the shortlist's mean, into out[n_columns]; *base is the score of that mean.
- * base + sum(out) + cross sum = score. Linear parts exactly, the hidden layer by DeepLIFT-Rescale (Shrikumar and others
- * 2017), trees by TreeSHAP (Lundberg and others 2020). Returns 0 or -ENOMEM. */
+/* Each column's part of row i's score, into out[n_columns], and *base, the score they start from: base + sum(out) + cross
+ * sum = score. The kinds that learn start from the score of the shortlist's mean; linear parts exactly, the hidden layer by
+ * DeepLIFT-Rescale (Shrikumar and others 2017). Trees start from their mean score in training, by TreeSHAP (Lundberg and
+ * others 2020, path dependent), an input's part folded into its column's. Returns 0 or -ENOMEM. */
 int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t i,
                             double *out, double *base) __attribute__((warn_unused_result));
 

@@ -51,14 +51,16 @@ static int parse_shortlist(struct parser *p, json_t *shortlist)
 	struct model *m = p->model;
 	const struct model_names *names = p->names;
 	for (size_t i = 0; i < m->n_columns; i++)
-		m->columns[i] = m->kind != MODEL_LINEAR;
+		m->columns[i] = m->kind != MODEL_LINEAR && m->kind != MODEL_ENSEMBLE;
 	if (!shortlist)
 		return 0;
-	if (m->kind == MODEL_LINEAR)
-		return refuse(p, "/shortlist", "has no meaning for the kind \"linear\"");
+	if (m->kind == MODEL_LINEAR || m->kind == MODEL_ENSEMBLE)
+		return refuse(p, "/shortlist", "has no meaning for this kind of model");
 	if (!json_is_object(shortlist))
 		return refuse(p, "/shortlist", "must be an object");
 	int r = check_members(p, shortlist, "/shortlist", members, 2);
+	if (r == 0 && m->kind == MODEL_GBDT && json_object_get(shortlist, "prior"))
+		return refuse(p, "/shortlist/prior", "is of the kinds that learn");
 	if (r == 0)
 		r = read_numbers(p, json_object_get(shortlist, "prior"), "/shortlist/prior", names->columns, names->n_columns,
 		                 -WEIGHT_MAX, WEIGHT_MAX, m->prior);
@@ -110,7 +112,7 @@ static int read_count(struct parser *p, const json_t *learn, const char *name, i
 static int parse_learn(struct parser *p, json_t *learn)
 {
 	static const char *const members[] = {"rate", "g0", "hidden", "hidden_rate", "replays", "memory", "delay_s",
-	                                      "goals", "crosses"};
+	                                      "goals", "crosses"}, *const delay[] = {"delay_s"};
 	static const char *const goals[] = {[MODEL_CLICK] = "click", [MODEL_READ] = "read", [MODEL_FINISH] = "finish",
 	                                    [MODEL_LIKE] = "like", [MODEL_SHARE] = "share", [MODEL_SAVE] = "save",
 	                                    [MODEL_HIDE] = "hide"};
@@ -122,13 +124,17 @@ static int parse_learn(struct parser *p, json_t *learn)
 		m->learn.replays = 2;
 		m->learn.memory = 20000;
 	}
+	if (m->kind == MODEL_ENSEMBLE)
+		m->learn.delay_s = 0; /* its members' longest */
 	if (!learn)
 		return 0;
-	if (m->kind == MODEL_LINEAR)
-		return refuse(p, "/learn", "has no meaning for the kind \"linear\"");
+	if (m->kind == MODEL_LINEAR || m->kind == MODEL_ENSEMBLE)
+		return refuse(p, "/learn", "has no meaning for this kind of model");
 	if (!json_is_object(learn))
 		return refuse(p, "/learn", "must be an object");
-	int r = check_members(p, learn, "/learn", members, sizeof(members) / sizeof(members[0]));
+	/* Trees do not learn, but what they look at does. */
+	int r = m->kind == MODEL_GBDT ? check_members(p, learn, "/learn", delay, 1)
+	                              : check_members(p, learn, "/learn", members, sizeof(members) / sizeof(members[0]));
 	const char *const numbers[] = {"rate", "g0", "hidden_rate"};
 	double *const into[] = {&m->learn.rate, &m->learn.g0, &m->learn.hidden_rate};
 	for (size_t i = 0; i < 3 && r == 0; i++) {

@@ -84,7 +84,7 @@ static bool is_special(unsigned char c)
 	return (c < 0x20) | (c == '"') | (c == '\\') | (c == '<') | (c == 0xE2);
 }
 
-/* How many bytes stand for themselves, from the first on. Whole blocks without a branch inside, so that they vectorise. */
+/* How many bytes stand for themselves, from the first on. Blocks without a branch inside, so that they vectorise. */
 static size_t plain_run(struct span s)
 {
 	enum { BLOCK = 16 };

@@ -101,6 +101,8 @@ int example_decode(struct arena *arena, struct span bytes, struct example **out)
 	head.user = get_u64(&r);
 	head.page = get_u16(&r);
 	struct span model = get_string(&r, EXAMPLE_MODEL_BYTES);
+	if (model.len && memchr(model.data, '\0', model.len))
+		return 1;
 	if (model.len)
 		memcpy(head.model, model.data, model.len);
 	head.step = get_u64(&r);

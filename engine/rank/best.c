@@ -3,8 +3,8 @@
  * only rises, and a story that was thrown out had `want` better ones at the time, so a report of it that comes later is
  * judged as if it were the first: no memory of what was thrown out is needed.
  *
- * Scores rarely tie. So what is moved about to select and to sort is not candidates but numbers, score above and place in
- * held[] below; candidates are compared in full among those with one score only. */
+ * Scores rarely tie. So what is moved about to select and to sort is not candidates but numbers, score above and place
+ * in held[] below; candidates are compared in full among those with one score only. */
 #include "engine/rank/best.h"
 
 /* ---- candidates in full ---- */

@@ -12,9 +12,10 @@
  * window's length, and a window is the end of one block (its maxima from the back are worked out when it is complete)
  * and the beginning of the next (whose running maximum is kept).
  *
- * Similarity only takes away, so relevance is the most that an item's value can be, and of a pool of 200 few can come up
- * on a page of 20. So only the first of the pool are looked at, its columns; when the best of those falls below the best
- * relevance behind them, or none of them is allowed, more are, and what was worked out is worked out again for all. */
+ * Similarity only takes away, so relevance is the most that an item's value can be, and of a pool of 200 few can come
+ * up on a page of 20. So only the first of the pool are looked at, its columns; when the best of those falls below the
+ * best relevance behind them, or none of them is allowed, more are, and what was worked out is worked out again for
+ * all. */
 #include <assert.h>
 
 #include "engine/rank/diversify.h"

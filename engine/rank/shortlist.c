@@ -459,37 +459,83 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
 
 /* ---- scores ---- */
 
-/* Whether nothing was learnt since *changes was read (any even number). */
-static bool unchanged(const struct rank_learned *l, uint64_t changes)
+size_t rank_parts(const struct model *m, const struct rank_stage_two *two, struct rank_part out[MODEL_MEMBERS_MAX])
 {
-	return !l || !l->crosses || (!(changes & 1) && atomic_load_explicit(l->changes, memory_order_acquire) == changes);
+	if (m->kind != MODEL_ENSEMBLE) {
+		out[0] = (struct rank_part){m, two->learned, 1};
+		return 1;
+	}
+	for (size_t i = 0; i < m->n_members; i++)
+		out[i] = (struct rank_part){m->members[i].model, two->members[i], m->members[i].weight};
+	return m->n_members;
+}
+
+uint64_t rank_step(const struct model *m, const struct rank_stage_two *two)
+{
+	struct rank_part parts[MODEL_MEMBERS_MAX];
+	size_t n = rank_parts(m, two, parts);
+	const struct rank_learned *first = NULL;
+	for (size_t k = 0; k < n; k++) {
+		if (first && parts[k].learned && parts[k].learned->step != first->step)
+			return EXAMPLE_NO_STEP;
+		first = first ? first : parts[k].learned;
+	}
+	return first ? first->step : 0;
+}
+
+/* Whether nothing was learnt since it was published, nor is being learnt. */
+static bool is_still(const struct rank_learned *l)
+{
+	return !l || atomic_load_explicit(l->changes, memory_order_acquire) == l->changes_then;
+}
+
+/* inputs: [n][2 * N_COLUMNS], sums: [n], scratch both. */
+static int score_part(const struct rank_part *part, const struct example *e, const uint16_t *which, float *inputs,
+                      float *sums, double *out)
+{
+	const struct rank_learned *l = part->learned;
+	rank_inputs(part->model, e, which, e->n, inputs);
+	for (size_t i = 0; l && l->crosses && i < e->n; i++) {
+		uint32_t at[CROSS_SLOTS_MAX];
+		uint8_t kind[CROSS_SLOTS_MAX];
+		size_t n = rank_crosses(part->model, e, i, l->cross_mask, at, kind);
+		sums[i] = 0;
+		for (size_t k = 0; k < n; k++)
+			sums[i] += atomic_load_explicit(&l->crosses[at[k]].weight, memory_order_acquire);
+	}
+	struct model_slate slate = {.n = e->n, .n_columns = N_COLUMNS, .inputs = inputs,
+	                            .cross_sums = l && l->crosses ? sums : NULL};
+	return model_shortlist_score(part->model, l ? l->params : NULL, &slate, out);
 }
 
 int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, struct example *e,
                          struct arena *arena, double *out)
 {
+	struct rank_part parts[MODEL_MEMBERS_MAX];
+	size_t n_parts = rank_parts(m, two, parts);
 	uint16_t *which = arena_alloc(arena, e->n * sizeof(*which) + 1);
 	float *inputs = arena_alloc(arena, e->n * 2 * N_COLUMNS * sizeof(*inputs) + 1);
-	float *sums = arena_calloc(arena, e->n + 1, sizeof(*sums));
-	if (!which || !inputs || !sums)
+	float *sums = arena_alloc(arena, e->n * sizeof(*sums) + 1);
+	double *scores = arena_alloc(arena, e->n * sizeof(*scores) + 1);
+	bool still = true;
+	if (!which || !inputs || !sums || !scores)
 		return -ENOMEM;
-	for (size_t i = 0; i < e->n; i++)
+	for (size_t i = 0; i < e->n; i++) {
 		which[i] = (uint16_t)i;
-	rank_inputs(m, e, which, e->n, inputs);
-	const struct rank_learned *l = two->learned;
-	uint64_t changes = l ? atomic_load_explicit(l->changes, memory_order_acquire) : 0;
-	for (size_t i = 0; l && l->crosses && i < e->n; i++) {
-		uint32_t at[CROSS_SLOTS_MAX];
-		uint8_t kind[CROSS_SLOTS_MAX];
-		size_t n = rank_crosses(m, e, i, l->cross_mask, at, kind);
-		for (size_t k = 0; k < n; k++)
-			sums[i] += atomic_load_explicit(&l->crosses[at[k]].weight, memory_order_acquire);
+		out[i] = 0;
+	}
+	for (size_t k = 0; k < n_parts; k++) {
+		still = still && is_still(parts[k].learned);
+		int r = score_part(&parts[k], e, which, inputs, sums, scores);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < e->n; i++)
+			out[i] += parts[k].weight * scores[i];
+		still = still && (is_still(parts[k].learned) || !parts[k].learned->crosses);
 	}
 	memcpy(e->model, m->name, sizeof(e->model));
-	e->step = !l ? 0 : unchanged(l, changes) && changes == l->changes_then ? l->step : EXAMPLE_NO_STEP;
-	struct model_slate slate = {.n = e->n, .n_columns = N_COLUMNS, .inputs = inputs,
-	                            .cross_sums = l && l->crosses ? sums : NULL};
-	return model_shortlist_score(m, l ? l->params : NULL, &slate, out);
+	e->step = still ? rank_step(m, two) : EXAMPLE_NO_STEP;
+	return 0;
 }
 
 struct placed_item {

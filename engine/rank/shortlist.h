@@ -20,8 +20,19 @@ struct rank_learned {
 struct rank_stage_two {
 	const struct signals *signals;
 	const struct rank_learned *learned; /* NULL for models that do not learn */
+	const struct rank_learned *members[MODEL_MEMBERS_MAX]; /* of an ensemble's, likewise */
 	uint64_t user;                      /* 0 unknown */
 };
+
+/* What a model's score is the weighted sum of: itself, or an ensemble's members. Returns how many. */
+struct rank_part {
+	const struct model *model;
+	const struct rank_learned *learned;
+	double weight;
+};
+size_t rank_parts(const struct model *m, const struct rank_stage_two *two, struct rank_part out[MODEL_MEMBERS_MAX]);
+/* The step that all of them stand at; 0 when none learns, EXAMPLE_NO_STEP when they differ. */
+uint64_t rank_step(const struct model *m, const struct rank_stage_two *two);
 
 /* Measures every column of items[n] (at most LIMIT_FEED_DEPTH), which rank_pool or rank_score has scored, into a new
  * example in the arena: its slots in the order of the items, positions unknown. Returns 0 or -ENOMEM. */

@@ -96,19 +96,60 @@ static uint32_t topic_of(const struct rank_request *q, const struct rank_item *i
 	}
 }
 
+static float load_weight(const struct model_cross *cross)
+{
+	return atomic_load_explicit(&cross->weight, memory_order_relaxed);
+}
+
+/* What a score is made of, by column and by kind of cross. */
+struct explained {
+	double columns[N_COLUMNS], crosses[N_CROSSES], base;
+	bool linear; /* in the stage-one score */
+};
+
+static void add_crosses(const struct rank_part *part, const struct example *e, size_t i, struct explained *x)
+{
+	const struct rank_learned *l = part->learned;
+	uint32_t at[CROSS_SLOTS_MAX];
+	uint8_t kind[CROSS_SLOTS_MAX];
+	if (!l || !l->crosses)
+		return;
+	size_t n = rank_crosses(part->model, e, i, l->cross_mask, at, kind);
+	for (size_t k = 0; k < n; k++)
+		x->crosses[kind[k]] += part->weight * (double)load_weight(&l->crosses[at[k]]);
+}
+
+static int add_part(const struct rank_part *part, const struct example *e, size_t i, float *inputs, struct explained *x)
+{
+	const uint16_t which = (uint16_t)i;
+	double columns[N_COLUMNS], base;
+	rank_inputs(part->model, e, &which, 1, inputs);
+	struct model_slate slate = {.n = 1, .n_columns = N_COLUMNS, .inputs = inputs};
+	int r = model_shortlist_explain(part->model, part->learned ? part->learned->params : NULL, &slate, 0, columns, &base);
+	if (r < 0)
+		return r;
+	for (int c = 0; c < N_COLUMNS; c++)
+		x->columns[c] += part->weight * columns[c];
+	x->base += part->weight * base;
+	x->linear = x->linear && part->model->kind != MODEL_GBDT;
+	add_crosses(part, e, i, x);
+	return 0;
+}
+
 /* The stage-one score's part, in the rows that make that score: what one unit of it is worth here, times each row. The
  * shortlist's mean, against which parts are measured, goes to the base. Where a unit is worth less than nothing, the rows
- * would say of each interest the opposite of what it is: then the part is one row. */
+ * would say of each interest the opposite of what it is: then the part is one row; and trees set no price on a unit. */
 static int add_stage_one(struct rows *rows, const struct catalog *c, const struct rank_request *q,
-                         const struct example *e, size_t i, const struct rank_item *item, double part, double *base,
+                         const struct example *e, size_t i, const struct rank_item *item, struct explained *explained,
                          struct arena *arena)
 {
 	struct rank_reason *reasons = arena_alloc(arena, RANK_REASONS_MAX * sizeof(*reasons));
+	double part = explained->columns[COLUMN_STAGE_ONE];
 	double x = (double)e->columns[i * e->n_columns + COLUMN_STAGE_ONE], ahead = x - (double)e->mean[COLUMN_STAGE_ONE];
 	double sum = 0;
 	if (!reasons)
 		return -ENOMEM;
-	double worth = fabs(ahead) < 1e-4 ? 0 : part / ahead;
+	double worth = !explained->linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
 	if (worth <= 0) {
 		add_column(rows, e, i, COLUMN_STAGE_ONE, 0, part);
 		return 0;
@@ -120,31 +161,8 @@ static int add_stage_one(struct rows *rows, const struct catalog *c, const struc
 		add_row(rows, code, stage_one_group(reasons[k].feature), reasons[k].topic, contribution);
 		sum += contribution;
 	}
-	*base += part - sum;
+	explained->base += part - sum;
 	return 0;
-}
-
-/* Returns the sum of the crosses. */
-static double add_crosses(struct rows *rows, const struct model *m, const struct rank_learned *learned,
-                          const struct example *e, size_t i)
-{
-	static const char *const codes[N_CROSSES] = {
-		[CROSS_STORY] = "cross_story", [CROSS_SECTION_TOP] = "cross_section_top",
-		[CROSS_SECTION_HOUR] = "cross_section_hour", [CROSS_RANK_LENGTH] = "cross_rank_length",
-		[CROSS_CTR_SHOWS] = "cross_ctr_shows", [CROSS_WORD] = "cross_word"};
-	uint32_t at[CROSS_SLOTS_MAX];
-	uint8_t kind[CROSS_SLOTS_MAX];
-	double sums[N_CROSSES] = {0}, sum = 0;
-	if (!learned || !learned->crosses)
-		return 0;
-	size_t n = rank_crosses(m, e, i, learned->cross_mask, at, kind);
-	for (size_t k = 0; k < n; k++)
-		sums[kind[k]] += (double)atomic_load_explicit(&learned->crosses[at[k]].weight, memory_order_relaxed);
-	for (int k = 0; k < N_CROSSES; k++) {
-		add_row(rows, codes[k], "crosses", 0, sums[k]);
-		sum += sums[k];
-	}
-	return sum;
 }
 
 static int largest_first(const void *a, const void *b)
@@ -158,30 +176,36 @@ int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stag
                            const struct rank_request *request, const struct example *e, size_t i,
                            const struct rank_item *item, struct arena *arena, struct rank_row out[RANK_ROWS_MAX])
 {
-	const struct model *m = request->model;
-	const uint16_t which = (uint16_t)i;
+	static const char *const codes[N_CROSSES] = {
+		[CROSS_STORY] = "cross_story", [CROSS_SECTION_TOP] = "cross_section_top",
+		[CROSS_SECTION_HOUR] = "cross_section_hour", [CROSS_RANK_LENGTH] = "cross_rank_length",
+		[CROSS_CTR_SHOWS] = "cross_ctr_shows", [CROSS_WORD] = "cross_word"};
+	struct rank_part parts[MODEL_MEMBERS_MAX];
+	size_t n_parts = rank_parts(request->model, two, parts);
 	struct rows rows = {out, 0};
-	double parts[N_COLUMNS], base = 0, sum = 0;
+	struct explained x = {.linear = true};
 	float *inputs = arena_alloc(arena, 2 * N_COLUMNS * sizeof(*inputs));
-	if (!inputs)
-		return -ENOMEM;
-	rank_inputs(m, e, &which, 1, inputs);
-	struct model_slate slate = {.n = 1, .n_columns = N_COLUMNS, .inputs = inputs};
-	int r = model_shortlist_explain(m, two->learned ? two->learned->params : NULL, &slate, 0, parts, &base);
+	int r = inputs ? 0 : -ENOMEM;
+	for (size_t k = 0; k < n_parts && r == 0; k++)
+		r = add_part(&parts[k], e, i, inputs, &x);
 	if (r < 0)
 		return r;
+	double sum = x.base;
 	for (int c = 0; c < N_COLUMNS; c++)
-		sum += parts[c];
-	sum += base + add_crosses(&rows, m, two->learned, e, i);
-	base += (double)item->score / RANK_ONE - sum;
-	r = add_stage_one(&rows, catalog, request, e, i, item, parts[COLUMN_STAGE_ONE], &base, arena);
+		sum += x.columns[c];
+	for (int k = 0; k < N_CROSSES; k++) {
+		add_row(&rows, codes[k], "crosses", 0, x.crosses[k]);
+		sum += x.crosses[k];
+	}
+	x.base += (double)item->score / RANK_ONE - sum;
+	r = add_stage_one(&rows, catalog, request, e, i, item, &x, arena);
 	if (r < 0)
 		return r;
-	add_row(&rows, "base", "base", 0, base);
+	add_row(&rows, "base", "base", 0, x.base);
 	for (int c = 0; c < N_COLUMNS; c++)
 		if (c != COLUMN_STAGE_ONE)
-			add_column(&rows, e, i, (enum column)c, parts[c] != 0 ? topic_of(request, item, (enum column)c) : 0,
-			           parts[c]);
+			add_column(&rows, e, i, (enum column)c, x.columns[c] != 0 ? topic_of(request, item, (enum column)c) : 0,
+			           x.columns[c]);
 	qsort(out, rows.n, sizeof(*out), largest_first);
 	return (int)rows.n;
 }

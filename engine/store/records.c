@@ -283,7 +283,7 @@ int log_record_decode(struct arena *arena, struct span bytes, struct log_record 
 		break;
 	case LOG_UNDO:
 		r.target = get_u64(&b);
-		r.instead = b.at < b.end ? get_u64(&b) : 0;
+		r.instead = get_u64(&b);
 		break;
 	case LOG_MERGE:
 		r.at_ms = get_i64(&b);

@@ -42,7 +42,7 @@ struct writer_hooks {
 struct writer_config {
 	unsigned queue_elements; /* bound of waiting elements */
 	unsigned batch_elements; /* a batch stops growing here */
-	unsigned linger_ms;      /* how long a queue of nothing but patient operations is held back; until batch_elements wait */
+	unsigned linger_ms;      /* how long a queue of nothing but patient operations, less than a batch, is held back */
 	struct writer_hooks hooks;
 };
 

@@ -38,7 +38,7 @@ def shipped(file_name, **changes):
 
 def learned(version="1", **changes):
     model = shipped("learned", version=version, **changes)
-    model["learn"]["delay_s"] = DELAY
+    model["learn"].update(delay_s=DELAY, rate=0.05, g0=10, hidden_rate=0.02)  # quick enough to be seen in few slates
     return model
 
 

@@ -87,6 +87,17 @@ class Walk(unittest.TestCase):
         self.assertEqual(self.client.ask("DELETE", "/v1/events/" + made)[0], 204)
         self.assertEqual(self.client.get("/v1/users/u/history")[1]["items"], [])
 
+    def test_export_has_all_that_an_event_said(self):
+        self.client.post("/v1/articles", article(1))
+        event = {"user_id": "u", "article_id": "a1", "type": "custom:vote", "value": -2.5, "dwell_s": 12, "scroll": 0.5, "position": 3,
+                 "feed_id": self.client.get("/v1/users/u/feed")[1]["feed_id"], "at": self.client.get("/v1/stats")[1]["now"]}
+        self.assertEqual(self.client.post("/v1/events", event)[0], 200)
+        log = self.client.get("/v1/users/u/export")[1]["log"]
+        (kept,) = [entry for entry in log if entry["kind"] == "event"]
+        self.assertEqual(kept["type"] + ":" + kept["custom"], event["type"])
+        for name in ("article_id", "value", "dwell_s", "scroll", "position", "feed_id", "at"):
+            self.assertEqual(kept.get(name), event[name], name)
+
     def test_an_interest_is_read_as_it_was_set(self):
         for weight in (3, -0.5, 16, 0):
             change = {"topics": [{"topic": "section:sport", "weight": weight, "follow": True}]}

@@ -1,5 +1,5 @@
-/* What a hot reader carries of its last impressions is what its chain in the log says, over random histories with feeds,
- * undos, merges, checkpoints and restarts between. LEAD_SEED in the environment repeats a run. */
+/* What a hot reader carries of its last impressions is what its chain in the log says, over random histories with
+ * feeds, undos, merges, checkpoints and restarts between. LEAD_SEED in the environment repeats a run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,8 +41,8 @@ static void compare(struct fixture *f, struct span user, struct rng *rng, struct
 	engine_idle(w);
 }
 
-/* A feed is looked through: some impressions, a click now and then; or so much else is reported that the impressions before
- * it are out of reach. */
+/* A feed is looked through: some impressions, a click now and then; or so much else is reported that the impressions
+ * before it are out of reach. */
 static void look_through(struct fixture *f, const struct history_config *config, struct span user, struct rng *rng)
 {
 	enum { MOST = 150 };

@@ -70,6 +70,7 @@ static struct example *example_of(struct arena *arena, uint64_t sequence)
 	e->user = 1 + rng_below(&rng, USERS);
 	e->at_ms = INT64_C(1790000000000) + (int64_t)sequence * 60000;
 	e->n_listed = (uint16_t)e->n;
+	e->weight = sequence % 3 ? 1 : 0.5f;
 	e->n_recent = 3;
 	for (size_t i = 0; i < 3; i++)
 		e->recent[i] = 1 + (uint32_t)rng_below(&rng, ARTICLES);
@@ -387,6 +388,44 @@ static void test_a_new_version_over_an_old_one(void **state)
 	learner_free(again);
 }
 
+/* Numbers out of bounds: back to the last checkpoint, crosses to nothing, and the next checkpoint has that. */
+static void test_a_model_that_goes_wrong(void **state)
+{
+	struct fixture *f = *state;
+	struct learner_totals totals;
+	struct learner *l = learner_of();
+	size_t n = model_n_params(&models[2]) * sizeof(float);
+	float *good = malloc(n);
+	assert_non_null(good);
+	models[2].learn.hidden = 0;
+	learn(l, f->store, 1, 20);
+	save(l, f->store, true);
+	memcpy(good, learned_of(l, 2)->params, n);
+	models[2].learn.rate = 1e7; /* an editor's slip that the file's bounds would not let pass */
+	assert_int_equal(learner_set_models(l, listed, 3), 0);
+	learner_totals(l, &totals);
+	assert_int_equal(totals.n_fallbacks, 0);
+	learn(l, f->store, 21, 21);
+	learner_totals(l, &totals);
+	assert_int_equal(totals.n_fallbacks, 1);
+	assert_memory_equal(learned_of(l, 2)->params, good, n);
+	for (uint32_t i = 0; i <= learned_of(l, 2)->cross_mask; i++)
+		assert_true(atomic_load(&learned_of(l, 2)->crosses[i].weight) == 0);
+	assert_false(is_as_new(learned_of(l, 1), &models[1])); /* the other goes on */
+	assert_int_equal(learned_of(l, 1)->step, 21);
+	models[2].learn.rate = 0.05;
+	assert_int_equal(learner_set_models(l, listed, 3), 0);
+	save(l, f->store, true);
+	struct learner *again = learner_of();
+	assert_int_equal(load(again, f->store), 0);
+	assert_memory_equal(learned_of(again, 2)->params, good, n);
+	for (uint32_t i = 0; i <= learned_of(again, 2)->cross_mask; i++)
+		assert_true(atomic_load(&learned_of(again, 2)->crosses[i].weight) == 0);
+	learner_free(again);
+	learner_free(l);
+	free(good);
+}
+
 /* A damaged record is said to be one, whichever it is. */
 static void test_damaged_records(void **state)
 {
@@ -442,7 +481,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_a_restart_learns_on_as_if_nothing_was), CASE(test_what_leaves_the_replays), CASE(test_a_taste_is_forgotten),
-		CASE(test_models_that_come_and_go), CASE(test_a_new_version_over_an_old_one), CASE(test_damaged_records),
+		CASE(test_models_that_come_and_go), CASE(test_a_new_version_over_an_old_one), CASE(test_a_model_that_goes_wrong),
+		CASE(test_damaged_records),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

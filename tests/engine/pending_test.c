@@ -207,6 +207,24 @@ static void test_taken_back(void **state)
 	pending_free(p);
 }
 
+/* 1, 1, 2/3, 2/4, ... of a reader's slates in a day, and nothing after the 24th; another day begins anew. */
+static void test_lessons_of_one_reader(void **state)
+{
+	const int64_t day_ms = 86400000, noon_ms = 20000 * day_ms + day_ms / 2;
+	struct pending *p = new_pending(1 << 20);
+	for (int day = 0; day < 2; day++) {
+		const int64_t now_ms = noon_ms + day * day_ms;
+		for (unsigned k = 1; k <= 30; k++) {
+			float expected = k <= 2 ? 1 : k <= 24 ? 2 / (float)k : 0;
+			assert_true(pending_weight(p, 7, now_ms + k) == expected);
+			assert_true(pending_weight(p, 100 + k, now_ms) == 1); /* others are others */
+		}
+	}
+	assert_true(pending_weight(p, 7, noon_ms + day_ms + day_ms / 2 - 1) == 0); /* to the day's last millisecond */
+	assert_true(pending_weight(p, 7, noon_ms + day_ms + day_ms / 2) == 1);
+	pending_free(p);
+}
+
 static void test_order_and_time(void **state)
 {
 	struct pending *p = new_pending(1 << 20);
@@ -333,7 +351,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_counts),   cmocka_unit_test(test_a_slate_is_a_copy), cmocka_unit_test(test_whose_events),
-		cmocka_unit_test(test_taken_back),    cmocka_unit_test(test_order_and_time),    cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_taken_back),    cmocka_unit_test(test_order_and_time),
+		cmocka_unit_test(test_lessons_of_one_reader),    cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_beside_a_plain_list),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,8 @@ static void test_learning(void **state)
 }
 
 #define HEAD "{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{}"
+#define ENSEMBLE "{\"name\":\"a\",\"version\":\"1\",\"kind\":\"ensemble\",\"weights\":{}"
+#define MEMBER(name) "{\"model\":\"" name "\",\"weight\":0.5}"
 #define LEARNS(kind, rest) "{\"name\":\"a\",\"version\":\"1\",\"kind\":\"" kind "\",\"weights\":{}," rest "}"
 #define MLP(rest) LEARNS("mlp", rest)
 #define LONG64 "0123456789012345678901234567890123456789012345678901234567890123"
@@ -122,7 +124,24 @@ static const struct {
 	{"{\"name\":\"a\",\"kind\":\"linear\",\"weights\":{}}", "/version"},
 	{"{\"name\":\"a\",\"version\":1,\"kind\":\"linear\",\"weights\":{}}", "/version"},
 	{"{\"name\":\"a\",\"version\":\"1\",\"weights\":{}}", "/kind"},
-	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"gbdt\",\"weights\":{}}", "/kind"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"forest\",\"weights\":{}}", "/kind"},
+	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"gbdt\",\"weights\":{}}", "/trees"},
+	{HEAD ",\"trees\":{}}", "/trees"},
+	{HEAD ",\"checksum\":\"\"}", "/checksum"},
+	{HEAD ",\"members\":[]}", "/members"},
+	{ENSEMBLE "}", "/members"},
+	{ENSEMBLE ",\"members\":{}}", "/members"},
+	{ENSEMBLE ",\"members\":[]}", "/members"},
+	{ENSEMBLE ",\"members\":[" MEMBER("a") "," MEMBER("b") "," MEMBER("c") "," MEMBER("d") "," MEMBER("e") "]}", "/members"},
+	{ENSEMBLE ",\"members\":[" MEMBER("a") "," MEMBER("b") "," MEMBER("a") "]}", "/members/2/model"},
+	{ENSEMBLE ",\"members\":[" MEMBER("a") ",7]}", "/members/1"},
+	{ENSEMBLE ",\"members\":[" MEMBER("a") ",{\"model\":\"b\",\"weight\":1,\"bias\":1}]}", "/members/1/bias"},
+	{ENSEMBLE ",\"members\":[{\"weight\":1}]}", "/members/0/model"},
+	{ENSEMBLE ",\"members\":[{\"model\":\"../b\",\"weight\":1}]}", "/members/0/model"},
+	{ENSEMBLE ",\"members\":[{\"model\":\"b\"}]}", "/members/0/weight"},
+	{ENSEMBLE ",\"members\":[{\"model\":\"b\",\"weight\":1001}]}", "/members/0/weight"},
+	{ENSEMBLE ",\"members\":[" MEMBER("a") "],\"learn\":{\"delay_s\":1}}", "/learn"},
+	{ENSEMBLE ",\"members\":[" MEMBER("a") "],\"shortlist\":{}}", "/shortlist"},
 	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\"}", "/weights"},
 	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":[]}", "/weights"},
 	{"{\"name\":\"a\",\"version\":\"1\",\"kind\":\"linear\",\"weights\":{\"freshness\":1}}", "/weights/freshness"},
@@ -247,6 +266,63 @@ static void test_limits(void **state)
 	model_free(m);
 }
 
+static void parse_all(const char *const *texts, size_t n, struct model **models)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct model_problem problem = {"", ""};
+		if (model_parse(span_of(texts[i]), &all, &models[i], &problem) != 0)
+			fail_msg("%s: %s %s", texts[i], problem.pointer, problem.text);
+	}
+}
+
+#define ENSEMBLE_OF(name, members) "{\"name\":\"" name "\",\"version\":\"1\",\"kind\":\"ensemble\",\"weights\":{}," \
+	"\"members\":[" members "]}"
+#define ONLINE(name, more) "{\"name\":\"" name "\",\"version\":\"1\",\"kind\":\"online\",\"weights\":{}," more "}"
+
+static void test_members(void **state)
+{
+	static const struct {
+		const char *texts[3];
+		size_t which;
+		const char *pointer, *named; /* NULL: fine */
+	} cases[] = {
+		{{ONLINE("x", "\"learn\":{\"delay_s\":90},\"shortlist\":{\"without\":[\"age\",\"seen\"]}"),
+		  ENSEMBLE_OF("both", MEMBER("x") "," MEMBER("y")),
+		  ONLINE("y", "\"learn\":{\"delay_s\":30},\"shortlist\":{\"without\":[\"popularity\",\"seen\"]}")}, 3, NULL, NULL},
+		{{ONLINE("x", "\"about\":\"\""), ENSEMBLE_OF("e", MEMBER("x")), ENSEMBLE_OF("f", MEMBER("x") "," MEMBER("g"))},
+		 2, "/members/1/model", "g"},
+		{{ONLINE("x", "\"about\":\"\""), ENSEMBLE_OF("e", MEMBER("x")), ENSEMBLE_OF("f", MEMBER("e"))},
+		 2, "/members/0/model", "e"},
+		{{ENSEMBLE_OF("f", MEMBER("f")), ONLINE("x", "\"about\":\"\""), ONLINE("y", "\"about\":\"\"")},
+		 0, "/members/0/model", "f"},
+		{{ENSEMBLE_OF("f", MEMBER("y") "," MEMBER("a")), HEAD "}", ONLINE("y", "\"about\":\"\"")},
+		 0, "/members/1/model", "a"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct model *models[3] = {0};
+		struct model_problem problem = {"", ""};
+		size_t which;
+		parse_all(cases[i].texts, 3, models);
+		assert_int_equal(model_resolve(models, 3, &which, &problem), cases[i].pointer != NULL);
+		assert_int_equal(which, cases[i].which);
+		if (cases[i].pointer) {
+			assert_string_equal(problem.pointer, cases[i].pointer);
+			assert_non_null(strstr(problem.text, cases[i].named));
+		} else {
+			const struct model *m = models[1];
+			assert_true(m->kind == MODEL_ENSEMBLE && m->n_members == 2 && !model_learns(m) && model_has_shortlist(m));
+			assert_true(m->members[0].model == models[0] && m->members[0].slot == 0);
+			assert_true(m->members[1].model == models[2] && m->members[1].slot == 2);
+			assert_true(m->members[0].weight == 0.5);
+			/* All that a member looks at, and the longest wait. */
+			assert_true(m->columns[0] && m->columns[1] && !m->columns[2]);
+			assert_int_equal(m->learn.delay_s, 90);
+		}
+		for (size_t k = 0; k < 3; k++)
+			model_free(models[k]);
+	}
+}
+
 static void test_score(void **state)
 {
 	struct model m = {.kind = MODEL_LINEAR, .n_features = 3, .weights = {2, -1, 0.5}};
@@ -264,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_good),     cmocka_unit_test(test_defaults), cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_learning),
 		cmocka_unit_test(test_long_key), cmocka_unit_test(test_limits),   cmocka_unit_test(test_score),
+		cmocka_unit_test(test_members),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,8 @@ static void random_slate(struct rng *rng, struct slate *out)
 		out->positions[i] = (uint8_t)(rng_below(rng, 4) ? rng_below(rng, 256) : i);
 	}
 	out->labels[rng_below(rng, SLOTS)] = 1;
-	out->s = (struct model_slate){.n = SLOTS, .n_columns = COLUMNS, .inputs = out->inputs, .cross_sums = out->crosses};
+	out->s = (struct model_slate){.n = SLOTS, .n_columns = COLUMNS, .inputs = out->inputs, .cross_sums = out->crosses,
+	                                .weight = 1};
 }
 
 /* -sum(share x ln softmax(score + place's bias)), in doubles and from the formulas alone. */
@@ -93,6 +94,8 @@ static void check_gradient(const struct model *m, struct rng *rng)
 	assert_int_equal(model_n_params(m), at.n);
 	assert_true(at.n <= PARAMS_MAX);
 	random_slate(rng, &slate);
+	slate.s.weight = rng_below(rng, 2) ? 1 : 0.25f; /* a lesson that weighs less */
+	const double weight = (double)slate.s.weight;
 	for (size_t j = 0; j < at.n; j++) {
 		params[j] = stepped[j] = (float)(rng_double(rng) - 0.5);
 		exact[j] = (double)params[j];
@@ -108,7 +111,7 @@ static void check_gradient(const struct model *m, struct rng *rng)
 		exact[j] = keep + h;
 		double up = loss_of(m, &slate, exact, &near_kink);
 		exact[j] = keep - h;
-		double down = loss_of(m, &slate, exact, &near_kink), expected = (up - down) / (2 * h);
+		double down = loss_of(m, &slate, exact, &near_kink), expected = weight * (up - down) / (2 * h);
 		exact[j] = keep;
 		double gradient = sqrt((double)squares[j]) * (stepped[j] > params[j] ? -1 : 1);
 		if (fabs(gradient - expected) > 1e-4 + 1e-3 * fabs(expected))
@@ -145,7 +148,7 @@ static void test_adagrad_by_hand(void **state)
 	const struct model m = model_of(MODEL_ONLINE);
 	const float inputs[2][INPUTS] = {{1, 0, 0, 2, 0, 0}, {-1, 0, 0, -2, 0, 0}}, labels[2] = {1, 0};
 	const uint8_t positions[2] = {1, 40};
-	struct model_slate slate = {.n = 2, .n_columns = COLUMNS, .inputs = &inputs[0][0]};
+	struct model_slate slate = {.n = 2, .n_columns = COLUMNS, .inputs = &inputs[0][0], .weight = 1};
 	float params[PARAMS_MAX] = {0}, squares[PARAMS_MAX], residuals[2];
 	for (size_t j = 0; j < PARAMS_MAX; j++)
 		squares[j] = 10;
@@ -166,7 +169,7 @@ static void test_adagrad_by_hand(void **state)
 	const float three[3][INPUTS] = {{0}}, worth[3] = {1, 0.5f, 0};
 	const uint8_t nowhere[3] = {0, 0, 0};
 	float left[3], all[PARAMS_MAX] = {0};
-	slate = (struct model_slate){.n = 3, .n_columns = COLUMNS, .inputs = &three[0][0]};
+	slate = (struct model_slate){.n = 3, .n_columns = COLUMNS, .inputs = &three[0][0], .weight = 1};
 	near(model_learn(&m, &slate, worth, nowhere, all, squares, left), 1.098612289); /* ln 3 */
 	near((double)left[0], -1.0 / 3);
 	near((double)left[1], 0);

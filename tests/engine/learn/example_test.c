@@ -23,6 +23,9 @@ static struct example *random_example(struct arena *arena, struct rng *rng, size
 	e->feed = rng_u64(rng);
 	e->user = rng_u64(rng);
 	e->page = (uint16_t)rng_u64(rng);
+	e->step = rng_u64(rng);
+	e->weight = (float)rng_double(rng);
+	memset(e->model, 'm', rng_below(rng, EXAMPLE_MODEL_BYTES + 1));
 	e->at_ms = (int64_t)rng_u64(rng);
 	e->top_section = (uint32_t)rng_u64(rng);
 	e->n_listed = (uint16_t)rng_u64(rng);
@@ -33,7 +36,7 @@ static struct example *random_example(struct arena *arena, struct rng *rng, size
 		struct example_slot *s = &e->slots[i];
 		*s = (struct example_slot){.article = (uint32_t)rng_u64(rng), .section = (uint32_t)rng_u64(rng),
 		                           .n_words = (uint8_t)n_words, .position = (uint8_t)rng_u64(rng),
-		                           .ctr_rank = (uint16_t)rng_u64(rng),
+		                           .ctr_rank = (uint16_t)rng_u64(rng), .score = rng_double(rng) * 20 - 10,
 		                           .events = (uint16_t)rng_below(rng, 1u << N_EVENT_TYPES)};
 		for (size_t k = 0; k < n_words; k++)
 			s->words[k] = (uint32_t)rng_u64(rng);
@@ -50,6 +53,8 @@ static struct example *random_example(struct arena *arena, struct rng *rng, size
 static void assert_same(const struct example *a, const struct example *b)
 {
 	assert_true(a->feed == b->feed && a->user == b->user && a->page == b->page && a->at_ms == b->at_ms);
+	assert_true(a->step == b->step && a->weight == b->weight);
+	assert_memory_equal(a->model, b->model, sizeof(a->model));
 	assert_true(a->top_section == b->top_section && a->n_listed == b->n_listed && a->n_recent == b->n_recent);
 	assert_memory_equal(a->recent, b->recent, sizeof(a->recent));
 	assert_true(a->n == b->n && a->n_columns == b->n_columns);
@@ -57,6 +62,7 @@ static void assert_same(const struct example *a, const struct example *b)
 		const struct example_slot *x = &a->slots[i], *y = &b->slots[i];
 		assert_true(x->article == y->article && x->section == y->section && x->n_words == y->n_words);
 		assert_true(x->position == y->position && x->ctr_rank == y->ctr_rank && x->events == y->events);
+		assert_true(x->score == y->score);
 		assert_memory_equal(x->words, y->words, sizeof(x->words));
 	}
 	assert_memory_equal(a->columns, b->columns, a->n * a->n_columns * sizeof(float));
@@ -108,8 +114,20 @@ static void test_round_trips(void **state)
 	}
 }
 
-/* Where fields stand in a record without recent reads: version, feed, user, page, at, top section, listed, recent, n, columns. */
-enum { AT_RECENT = 33, AT_N = 34, AT_COLUMNS = 36, AT_SLOTS = 37, AT_EVENTS = AT_SLOTS + 11, AT_WORDS = AT_SLOTS + 13 };
+/* Where fields stand in a record of no named model and without recent reads: version, feed, user, page, model's length, step,
+ * weight, at, top section, listed, recent, n, columns; of a slot: article, section, position, rank, events, score, words. */
+enum {
+	AT_MODEL = 19,
+	AT_WEIGHT = AT_MODEL + 9,
+	AT_RECENT = AT_WEIGHT + 18,
+	AT_N = AT_RECENT + 1,
+	AT_COLUMNS = AT_N + 2,
+	AT_SLOTS = AT_COLUMNS + 1,
+	AT_EVENTS = AT_SLOTS + 11,
+	AT_SCORE = AT_EVENTS + 2,
+	AT_WORDS = AT_SCORE + 8,
+	SLOT_BYTES = AT_WORDS + 1 - AT_SLOTS
+};
 
 static int decode_changed(const struct buf *b, size_t at, const void *bytes, size_t n)
 {
@@ -140,6 +158,7 @@ static void test_refusals(void **state)
 	struct rng rng;
 	rng_seed(&rng, 2);
 	e = random_example(&arena, &rng, 3, 2, 0, 0);
+	memset(e->model, 0, sizeof(e->model));
 	example_encode(&b, e);
 	assert_int_equal(decode(&arena, buf_span(&b), &back), 0);
 	for (size_t n = 0; n < b.len; n++)
@@ -155,7 +174,24 @@ static void test_refusals(void **state)
 	assert_int_equal(decode_byte(&b, AT_WORDS, 1), 1);
 	assert_int_equal(decode_byte(&b, AT_EVENTS + 1, (1u << N_EVENT_TYPES >> 8) - 1), 0); /* every event there is */
 	assert_int_equal(decode_byte(&b, AT_EVENTS + 1, 1u << N_EVENT_TYPES >> 8), 1);
-	for (size_t at = AT_WORDS + 1 + 2 * 14; at < b.len; at += sizeof(float)) /* mean, deviation, columns */
+	const double no_score[] = {(double)NAN, (double)INFINITY};
+	const float weights[] = {-0.01f, 1.01f, NAN}, whole[] = {0, 1};
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(decode_changed(&b, AT_SCORE, &no_score[i], sizeof(double)), 1);
+		assert_int_equal(decode_changed(&b, AT_WEIGHT, &whole[i], sizeof(float)), 0);
+	}
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(decode_changed(&b, AT_WEIGHT, &weights[i], sizeof(float)), 1);
+	assert_int_equal(decode_byte(&b, AT_MODEL, EXAMPLE_MODEL_BYTES + 1), 1);
+	buf_clear(&b);
+	memcpy(e->model, "m1", 3);
+	example_encode(&b, e);
+	assert_int_equal(decode(&arena, buf_span(&b), &back), 0);
+	assert_int_equal(decode_byte(&b, AT_MODEL + 2, 0), 1); /* a name that ends within itself */
+	buf_clear(&b);
+	memset(e->model, 0, sizeof(e->model));
+	example_encode(&b, e);
+	for (size_t at = AT_SLOTS + 3 * SLOT_BYTES; at < b.len; at += sizeof(float)) /* mean, deviation, columns */
 		for (size_t i = 0; i < 3; i++)
 			assert_int_equal(decode_changed(&b, at, &bad[i], sizeof(float)), 1);
 	buf_put_char(&b, '\0');
@@ -188,6 +224,7 @@ static void test_limits(void **state)
 		struct arena arena = {0};
 		struct buf whole = {0}, more = {0};
 		struct example *back, *e = random_example(&arena, &rng, 1, 1, words ? 0 : EXAMPLE_RECENT, words ? EXAMPLE_WORDS : 0);
+		memset(e->model, 0, sizeof(e->model));
 		size_t at = words ? AT_WORDS : AT_RECENT;
 		example_encode(&whole, e);
 		assert_int_equal(decode(&arena, buf_span(&whole), &back), 0);

@@ -167,6 +167,8 @@ static void test_popularity(void **state)
 	is(x, 1, COLUMN_BOOST, 0);
 	is(x, 1, COLUMN_PREMIUM, 0);
 	is(x, 1, COLUMN_STAGE_ONE, 0.5);
+	count(2, 3, 1, 0); /* clicks beyond shows came from elsewhere: each is taken for a show at rate g */
+	is(measure((const uint32_t[]){1, 2}, 2), 1, COLUMN_CTR, 0.254892250); /* ln((3 + 1) / ((1 + 2 / .1 + 10) .1)) */
 	two.user = 0; /* nobody has no taste */
 	is(measure((const uint32_t[]){1}, 1), 0, COLUMN_TASTE, 0);
 }

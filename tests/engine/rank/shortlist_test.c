@@ -18,6 +18,7 @@ static struct signals *signals;
 static struct model model;
 static struct model_cross *crosses;
 static struct rank_learned *learned;
+static _Atomic uint64_t changes;
 static struct rank_stage_two two;
 static struct arena arena;
 
@@ -60,6 +61,10 @@ static void random_model(bool with_crosses)
 		atomic_store(&crosses[i].weight, (float)(rng_double(&world.rng) - 0.5));
 	learned->crosses = with_crosses ? crosses : NULL;
 	learned->cross_mask = MASK;
+	learned->changes = &changes;
+	learned->step = 17;
+	learned->changes_then = 4;
+	atomic_store(&changes, 4);
 	two = (struct rank_stage_two){.signals = signals, .learned = learned, .user = 7};
 }
 
@@ -115,6 +120,8 @@ static void test_order(void **state)
 			continue;
 		memcpy(before, items, sizeof(items));
 		assert_int_equal(rank_shortlist_score(&model, &two, e, &arena, scores), 0);
+		assert_string_equal(e->model, model.name); /* whose scores they are */
+		assert_true(e->step == 17);
 		struct example kept = *e;
 		assert_int_equal(rank_shortlist_order(&model, &two, e, items, n, &arena), 0);
 		for (size_t i = 0; i < n; i++) {
@@ -132,6 +139,24 @@ static void test_order(void **state)
 		}
 	}
 	assert_true(n_moved > 500);
+}
+
+/* A score taken while crosses change, or after, is of no one step. */
+static void test_of_which_step(void **state)
+{
+	struct world_reader who;
+	struct rank_item items[N_MOST];
+	double scores[N_MOST];
+	size_t n = 0;
+	random_model(true);
+	struct example *e = NULL;
+	while (n == 0)
+		e = some_list(&who, items, &n);
+	for (uint64_t now = 4; now < 8; now++) {
+		atomic_store(&changes, now);
+		assert_int_equal(rank_shortlist_score(&model, &two, e, &arena, scores), 0);
+		assert_true(e->step == (now == 4 ? 17 : EXAMPLE_NO_STEP));
+	}
 }
 
 static bool is_column(const char *code, int *column)
@@ -288,6 +313,6 @@ static void test_stage_one_in_its_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_order), CASE(test_rows_sum_to_scores), CASE(test_what_stands_where), CASE(test_stage_one_in_its_rows)};
+		CASE(test_order), CASE(test_of_which_step), CASE(test_rows_sum_to_scores), CASE(test_what_stands_where), CASE(test_stage_one_in_its_rows)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -244,7 +244,7 @@ LOG(long_merge, .kind = LOG_MERGE, .user = 1, .merged_shown = many('s', 4097))
 static void encode_undone_twice(struct buf *b)
 {
 	encode_undo(b);
-	b->data[2] = 2; /* version, kind, undone */
+	b->data[2] = 4; /* version, kind, flags */
 }
 
 /* ---- readers ---- */

@@ -104,8 +104,8 @@ static void test_patient(void **state)
 	scene_stop(&s);
 }
 
-/* One that is not patient waits for nothing and takes along what was submitted before it; a full batch goes as well, and
- * so does everything at the end. Were any of them held back, this test would not end in time. */
+/* One that is not patient waits for nothing and takes along what was submitted before it; a full batch goes as well,
+ * and so does everything at the end. Were any of them held back, this test would not end in time. */
 static void test_patience_ends(void **state)
 {
 	struct scene s;

@@ -1,0 +1,125 @@
+/* How long stage two takes for one feed of 200 candidates on one core, in a release build: measuring the columns of the
+ * shortlist, and scoring it with a model that learns online, with crosses.
+ *
+ *     ninja -C build bench/micro_shortlist && build/bench/micro_shortlist [N_ARTICLES] [ROUNDS] */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "engine/rank/shortlist.h"
+#include "tests/engine/rank/world.h"
+
+enum { READERS = 64, MAX_ROUNDS = 100000, CROSSES = 1 << 18 };
+
+static double now_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static void report(const char *what, double *times, size_t n)
+{
+	qsort(times, n, sizeof(*times), compare_doubles);
+	printf("%-28s median %8.1f us   p90 %8.1f us   best %8.1f us\n", what, times[n / 2], times[n * 9 / 10], times[0]);
+}
+
+static void must(int r)
+{
+	if (r) {
+		fprintf(stderr, "micro_shortlist: error %d\n", r);
+		exit(1);
+	}
+}
+
+static const char model_text[] =
+	"{\"name\":\"bench\",\"version\":\"1\",\"kind\":\"online\",\"weights\":{\"topic_long\":0.8,\"age\":-0.35,\"ctr\":0.3},"
+	"\"shortlist\":{\"without\":[\"head_to_head\",\"co_read\"]},\"learn\":{\"crosses\":{}}}";
+
+/* Signals as some thousands of slates leave them: of every section, pair of sections and of the usual words. */
+static void teach(struct signals *s, uint32_t minute, uint32_t n_names)
+{
+	const float counts[SIGNAL_VALUES] = {1, 0.7f};
+	for (uint32_t a = 0; a <= n_names; a++) {
+		uint32_t word = (uint32_t)TOPIC_TERM << TOPIC_NAMESPACE_SHIFT | a;
+		signals_add(s, SIGNAL_WORD, signal_key(SIGNAL_WORD, word, 0), minute - a % 1000, counts);
+	}
+	for (uint32_t a = 0; a < 64; a++) {
+		uint32_t section = (uint32_t)TOPIC_SECTION << TOPIC_NAMESPACE_SHIFT | a;
+		signals_add(s, SIGNAL_SECTION, signal_key(SIGNAL_SECTION, a ? section : 0, 0), minute - a, counts);
+		for (uint32_t b = 1; b < 64; b++)
+			signals_add(s, SIGNAL_NEXT, signal_key(SIGNAL_NEXT, section, (uint32_t)TOPIC_SECTION << TOPIC_NAMESPACE_SHIFT | b),
+			            minute - b, counts);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct world w;
+	static struct world_reader readers[READERS];
+	static struct rank_item pools[READERS][LIMIT_POOL];
+	static size_t n_pool[READERS];
+	static double measure_us[MAX_ROUNDS], score_us[MAX_ROUNDS];
+	struct world_config config = {.seed = 1, .n_names = 20000, .vector_most = 20, .plain = true};
+	config.n_articles = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
+	size_t rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 2000;
+	config.n_stories = config.n_articles * 2 / 3;
+	struct rank_scratch *scratch;
+	struct model *model;
+	struct model_problem problem;
+	struct signals *signals;
+	world_new(&w, &config);
+	must(model_parse(span_of(model_text), &rank_model_names, &model, &problem));
+	must(rank_scratch_new(&scratch));
+	must(signals_new(&signals, 1 << 19));
+	teach(signals, (uint32_t)(w.now_ms / 60000), config.n_names);
+	struct model_cross *crosses = calloc(CROSSES, sizeof(*crosses));
+	size_t n_params = model_n_params(model);
+	struct rank_learned *learned = calloc(1, sizeof(*learned) + n_params * sizeof(float));
+	float *squares = calloc(n_params, sizeof(*squares));
+	if (!crosses || !learned || !squares)
+		must(-ENOMEM);
+	model_params_init(model, 1, learned->params, squares);
+	learned->crosses = crosses;
+	learned->cross_mask = CROSSES - 1;
+	struct rank_stage_two two = {.signals = signals, .learned = learned, .user = 7};
+	for (size_t i = 0; i < READERS; i++) {
+		world_make_plain_reader(&w, &readers[i], 100);
+		readers[i].request.model = model;
+		readers[i].request.model_slot = 1; /* not live: its scores are computed */
+		must(rank_pool(scratch, w.catalog, &readers[i].request, LIMIT_POOL, pools[i], &n_pool[i], NULL));
+	}
+	rounds = rounds > MAX_ROUNDS ? MAX_ROUNDS : rounds;
+	struct arena arena = {0};
+	static double scores[LIMIT_POOL];
+	for (size_t i = 0; i < rounds; i++) {
+		size_t k = i % READERS;
+		struct example *e;
+		arena_reset(&arena);
+		double t0 = now_us();
+		must(rank_shortlist(scratch, w.catalog, &readers[k].request, &two, pools[k], n_pool[k], &arena, &e));
+		double t1 = now_us();
+		must(rank_shortlist_score(model, &two, e, &arena, scores));
+		score_us[i] = now_us() - t1;
+		measure_us[i] = t1 - t0;
+	}
+	printf("%u articles, %zu candidates, %u reads\n", config.n_articles, n_pool[0], (unsigned)HISTORY_READS);
+	report("measure the columns", measure_us, rounds);
+	report("score", score_us, rounds);
+	arena_free(&arena);
+	rank_scratch_free(scratch);
+	signals_free(signals);
+	model_free(model);
+	free(crosses);
+	free(learned);
+	free(squares);
+	world_free(&w);
+	return 0;
+}
