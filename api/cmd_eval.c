@@ -28,7 +28,8 @@ struct eval {
 	bool json, per_day;
 	/* what there is */
 	struct arena arena;
-	struct engine_model_text model;
+	struct engine_model_text *models; /* [n_models] what is evaluated, then what stands beside it */
+	size_t n_models;
 	char dir[4096]; /* "": not made */
 	struct mind_news *news;
 	struct mind_log **logs; /* [n_files] */
@@ -72,13 +73,13 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *out)
 	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && value <= max;
 }
 
-/* A built-in model by its name, else a file. Returns 0, or 1 after a line on stderr. */
-static int find_model(struct eval *e, const char *name)
+/* A built-in model by its name (NULL: the first), else a file. Returns 0, or 1 after a line on stderr. */
+static int find_model(struct eval *e, const char *name, struct engine_model_text *out)
 {
 	struct buf text = {0};
 	for (size_t i = 0; i < embedded_n_models; i++)
 		if (!name || span_equal_cstr(embedded_models[i].name, name)) {
-			e->model = embedded_models[i];
+			*out = embedded_models[i];
 			return 0;
 		}
 	int r = file_read(name, MODEL_BYTES, &text);
@@ -90,39 +91,67 @@ static int find_model(struct eval *e, const char *name)
 	} else if (r < 0) {
 		complain_errno(name, r);
 	} else {
-		e->model = (struct engine_model_text){span_of(name), arena_copy(&e->arena, buf_span(&text))};
-		r = e->model.json.data ? 0 : complain_errno(name, ENOMEM);
+		*out = (struct engine_model_text){span_of(name), arena_copy(&e->arena, buf_span(&text))};
+		r = out->json.data ? 0 : complain_errno(name, ENOMEM);
 	}
 	buf_free(&text);
 	return r == 0 ? 0 : 1;
 }
 
-/* Leaves parts out of the model. Returns 0, 1 or 2 after a line on stderr. */
+/* Leaves a part out of every model that has it. Returns an eval_ablated or -ENOMEM. */
+static int leave_out(struct eval *e, struct span name, struct buf *text)
+{
+	int outcome = EVAL_ABLATE_UNUSED;
+	for (size_t i = 0; i < e->n_models; i++) {
+		struct engine_model_text *model = &e->models[i];
+		buf_clear(text);
+		int r = eval_ablate(model->json, engine_model_names(), name, text);
+		if (r < 0 || r == EVAL_ABLATE_UNKNOWN)
+			return r;
+		if (r != EVAL_ABLATED)
+			continue;
+		outcome = EVAL_ABLATED;
+		model->json = arena_copy(&e->arena, buf_span(text));
+		if (!model->json.data)
+			return -ENOMEM;
+	}
+	return outcome;
+}
+
+/* Returns 0, 1 or 2 after a line on stderr. */
 static int ablate(struct eval *e)
 {
-	const struct model_names *names = engine_model_names();
 	struct buf text = {0};
-	int r = 0;
-	for (size_t i = 0; i < e->n_ablated && r == 0; i++) {
-		struct span name = span_of(e->ablated[i]);
-		buf_clear(&text);
-		r = eval_ablate(e->model.json, names, name, &text);
-		if (r == EVAL_ABLATED) {
-			e->model.json = arena_copy(&e->arena, buf_span(&text));
-			r = e->model.json.data ? 0 : -ENOMEM;
-		} else if (r == EVAL_ABLATE_UNKNOWN) {
-			eval_ablate_list(names, &text);
+	int r = EVAL_ABLATED;
+	for (size_t i = 0; i < e->n_ablated && r == EVAL_ABLATED; i++) {
+		r = leave_out(e, span_of(e->ablated[i]), &text);
+		if (r == EVAL_ABLATE_UNKNOWN) {
+			buf_clear(&text);
+			eval_ablate_list(engine_model_names(), &text);
 			fprintf(stderr, "mynews eval: --ablate %s: no part of a model has that name; there are %.*s\n", e->ablated[i],
 			        (int)text.len, text.data);
 		} else if (r == EVAL_ABLATE_UNUSED) {
 			fprintf(stderr, "mynews eval: --ablate %s: the model %.*s does not use it\n", e->ablated[i],
-			        (int)e->model.name.len, e->model.name.data);
+			        (int)e->models[0].name.len, e->models[0].name.data);
 		}
 	}
 	buf_free(&text);
 	if (r < 0)
 		return complain_errno("--ablate", r);
-	return r == 0 ? 0 : r == EVAL_ABLATE_UNKNOWN ? EXIT_USAGE : EXIT_FAILED;
+	return r == EVAL_ABLATED ? 0 : r == EVAL_ABLATE_UNKNOWN ? EXIT_USAGE : EXIT_FAILED;
+}
+
+/* The models asked for, the first built-in one when none is. Returns 0, 1 or 2 after a line on stderr. */
+static int find_models(struct eval *e, const char **names, size_t n)
+{
+	e->n_models = n ? n : 1;
+	e->models = arena_calloc(&e->arena, e->n_models, sizeof(*e->models));
+	if (!e->models)
+		return complain_errno("models", ENOMEM);
+	for (size_t i = 0; i < e->n_models; i++)
+		if (find_model(e, n ? names[i] : NULL, &e->models[i]) != 0)
+			return EXIT_FAILED;
+	return ablate(e);
 }
 
 enum { NEWS, BEHAVIORS, CLICKS, MODEL, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, SVG, PERMUTE, PER_DAY, JSON, N_OPTIONS };
@@ -156,8 +185,10 @@ static int read_options(struct eval *e, int argc, char **argv)
 	e->paths = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*e->paths));
 	e->logs = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(struct mind_log *));
 	e->ablated = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*e->ablated));
-	if (!e->paths || !e->logs || !e->ablated)
+	const char **models = arena_calloc(&e->arena, (size_t)argc + 1, sizeof(*models));
+	if (!e->paths || !e->logs || !e->ablated || !models)
 		return complain_errno("options", ENOMEM);
+	o[MODEL].many = models;
 	o[WARMUP].many = e->paths;
 	o[ABLATE].many = e->ablated;
 	int r = options_parse("eval", argc, argv, o);
@@ -184,9 +215,7 @@ static int read_options(struct eval *e, int argc, char **argv)
 	e->config.label_delay_ms = (int64_t)delay_s * 1000;
 	e->config.seed = seed;
 	e->n_ablated = o[ABLATE].n_many;
-	if (find_model(e, o[MODEL].value) != 0)
-		return EXIT_FAILED;
-	r = ablate(e);
+	r = find_models(e, models, o[MODEL].n_many);
 	if (r != 0)
 		return r;
 	if (o[SCORES].value && !(e->config.scores = fopen(o[SCORES].value, "we")))
@@ -296,7 +325,8 @@ static int run(struct eval *e)
 {
 	struct engine_problem problem;
 	e->config.dir = e->dir;
-	e->config.model = &e->model;
+	e->config.models = e->models;
+	e->config.n_models = e->n_models;
 	e->config.news = e->news;
 	int r = replay_open(&e->config, &e->replay, &problem);
 	if (r != 0)
@@ -328,8 +358,8 @@ static int run_clicks(struct eval *e)
 	if (r != 0)
 		return r == 1 ? complain(file_problem.text) : complain_errno(e->clicks_path, r);
 	e->n_planned = e->clicks->n_clicks;
-	const struct eval_load load = {.dir = e->dir, .model = &e->model, .clicks = e->clicks, .progress = clicks_progress,
-	                               .ctx = e};
+	const struct eval_load load = {.dir = e->dir, .models = e->models, .n_models = e->n_models,
+	                               .clicks = e->clicks, .progress = clicks_progress, .ctx = e};
 	r = eval_load_run(&load, e->marks, &problem);
 	if (r < 0)
 		return complain_errno("the engine", r);
@@ -341,7 +371,8 @@ static int run_clicks(struct eval *e)
 /* Returns 0, or 1 after a line on stderr. */
 static int report(const struct eval *e)
 {
-	struct eval_report all = {.config = &e->config, .totals = e->replay ? replay_totals(e->replay) : NULL, .model = e->model.name,
+	struct eval_report all = {.config = &e->config, .totals = e->replay ? replay_totals(e->replay) : NULL,
+	                          .model = e->models[0].name,
 	                          .ablated = e->ablated, .n_ablated = e->n_ablated, .per_day = e->per_day,
 	                          .seconds = (double)(e->end_ns - e->start_ns) / 1e9, .cpu_s = (double)e->cpu_ns / 1e9};
 	if (e->clicks_path) {

@@ -325,8 +325,8 @@ int replay_open(const struct replay_config *config, struct replay **out, struct 
 	engine.log_days = 0;
 	engine.checkpoint_interval_ms = EVAL_CHECKPOINT_MS;
 	engine.learn_delay_ms = config->label_delay_ms; /* when the events come the slate is complete */
-	engine.models = config->model;
-	engine.n_models = 1;
+	engine.models = config->models;
+	engine.n_models = config->n_models;
 	int r = eval_writes_open(&p->writes, &engine, config->start_ms, problem);
 	if (r == 0)
 		r = map_new(&p->articles, NULL);

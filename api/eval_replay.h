@@ -22,7 +22,8 @@
 
 struct replay_config {
 	const char *dir; /* for the engine's directory; the caller removes it */
-	const struct engine_model_text *model;
+	const struct engine_model_text *models; /* [n_models]; the first is used, the others are for it to name */
+	size_t n_models;
 	const struct mind_news *news;
 	int64_t start_ms; /* of the first slate */
 	int64_t label_delay_ms;

@@ -310,6 +310,15 @@ class Eval(unittest.TestCase):
             scores = self.eval("--model", self.online("1.json"), "--ablate", part)[1]
             self.assertEqual(scores, self.eval("--model", self.online("2.json", **other))[1], part)
             self.assertNotEqual(scores, whole[1], part)
+        # Of an ensemble, out of the members that have it.
+        both = self.file("both.json", json.dumps({"name": "both", "version": "1", "kind": "ensemble",
+                                                    "weights": {"ctr": 0.9, "topic_long": 1, "age": -0.3}, "members": [
+            {"model": "m", "weight": 2}]}))
+        self.refused(1, "--behaviors", BEHAVIORS, "--model", both)
+        figures = self.eval("--model", both, "--model", self.online("1.json"), "--ablate", "popularity")[0]
+        alone = self.eval("--model", self.online("1.json"), "--ablate", "popularity")[0]
+        self.assertEqual((figures["auc"], figures["model"]), (alone["auc"], both))
+        self.assertIn("does not use it", self.refused(1, "--behaviors", BEHAVIORS, "--model", both, "--ablate", "seen"))
         errors = self.refused(2, "--behaviors", BEHAVIORS, "--ablate", "clicks")
         for name in ("popularity", "head_to_head", "topic_short", "ctr", "cross:story", "crosses"):
             self.assertIn(name, errors)
