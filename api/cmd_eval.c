@@ -73,12 +73,12 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *out)
 	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && value <= max;
 }
 
-/* A built-in model by its name (NULL: the first), else a file. Returns 0, or 1 after a line on stderr. */
+/* A built-in model by its name, else a file. Returns 0, or 1 after a line on stderr. */
 static int find_model(struct eval *e, const char *name, struct engine_model_text *out)
 {
 	struct buf text = {0};
 	for (size_t i = 0; i < embedded_n_models; i++)
-		if (!name || span_equal_cstr(embedded_models[i].name, name)) {
+		if (span_equal_cstr(embedded_models[i].name, name)) {
 			*out = embedded_models[i];
 			return 0;
 		}
@@ -148,8 +148,9 @@ static int find_models(struct eval *e, const char **names, size_t n)
 	e->models = arena_calloc(&e->arena, e->n_models, sizeof(*e->models));
 	if (!e->models)
 		return complain_errno("models", ENOMEM);
-	for (size_t i = 0; i < e->n_models; i++)
-		if (find_model(e, n ? names[i] : NULL, &e->models[i]) != 0)
+	e->models[0] = embedded_models[0];
+	for (size_t i = 0; i < n; i++)
+		if (find_model(e, names[i], &e->models[i]) != 0)
 			return EXIT_FAILED;
 	return ablate(e);
 }

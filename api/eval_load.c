@@ -19,17 +19,22 @@ struct run {
 	unsigned n_batches; /* since the last wait */
 };
 
-/* Pages that are resident, and of them those of files (proc(5), statm). 0 where there is no such file. */
+/* Bytes of memory that are resident, and of them those of files (proc(5), statm, in pages). 0 where there is no such
+ * file. */
 static void resident(uint64_t *all, uint64_t *of_files)
 {
-	unsigned long long n_all = 0, n_files = 0;
+	char line[128] = "", *at = line;
+	uint64_t pages[3]; /* of the address space, resident, of files */
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	FILE *f = fopen("/proc/self/statm", "re");
-	if (f && fscanf(f, "%*u %llu %llu", &n_all, &n_files) != 2)
-		n_all = n_files = 0;
+	if (f && !fgets(line, sizeof(line), f))
+		line[0] = '\0';
 	if (f)
 		fclose(f);
-	*all = n_all * (uint64_t)sysconf(_SC_PAGESIZE);
-	*of_files = n_files * (uint64_t)sysconf(_SC_PAGESIZE);
+	for (int i = 0; i < 3; i++)
+		pages[i] = strtoull(at, &at, 10);
+	*all = pages[1] * page;
+	*of_files = pages[2] * page;
 }
 
 static int wait_for_all(struct run *r, struct engine_problem *problem)

@@ -105,38 +105,39 @@ static void put_auc_axis(struct drawing *d)
 	           TOP + (HEIGHT - TOP - BOTTOM) / 2);
 }
 
+/* A time by a format of strftime; empty when it is out of the calendar. */
+static void format_time(double at_ms, const char *format, char out[32])
+{
+	time_t seconds = (time_t)(at_ms / 1000);
+	struct tm tm;
+	if (!gmtime_r(&seconds, &tm) || strftime(out, 32, format, &tm) == 0)
+		out[0] = '\0';
+}
+
 static void put_time_name(struct drawing *d)
 {
-	const double ends[] = {d->first_ms, d->last_ms};
-	char names[2][32] = {"", ""}, label[96];
-	for (int i = 0; i < 2; i++) {
-		time_t seconds = (time_t)(ends[i] / 1000);
-		struct tm tm;
-		if (gmtime_r(&seconds, &tm))
-			strftime(names[i], sizeof(names[i]), "%d %b %Y %H:%M", &tm);
-	}
-	snprintf(label, sizeof(label), "time (UTC), %s to %s", names[0], names[1]);
+	char first[32], last[32], label[96];
+	format_time(d->first_ms, "%d %b %Y %H:%M", first);
+	format_time(d->last_ms, "%d %b %Y %H:%M", last);
+	snprintf(label, sizeof(label), "time (UTC), %s to %s", first, last);
 	put_text(d, LEFT + (WIDTH - LEFT - RIGHT) / 2.0, HEIGHT - 14, "middle", label);
 }
 
 static void put_time_axis(struct drawing *d)
 {
-	static const int steps_min[] = {1, 5, 15, 30, 60, 180, 360, 720, 1440, 2 * 1440, 7 * 1440, 14 * 1440, 28 * 1440,
-	                                84 * 1440, 365 * 1440};
+	static const int64_t steps_min[] = {1, 5, 15, 30, 60, 180, 360, 720, 1440, 2 * 1440, 7 * 1440, 14 * 1440, 28 * 1440,
+	                                    84 * 1440, 365 * 1440};
 	size_t s = 0;
-	while (s < 14 && (d->last_ms - d->first_ms) / 60000 / steps_min[s] > TICKS_MOST)
+	while (s < 14 && (d->last_ms - d->first_ms) / 60000 / (double)steps_min[s] > TICKS_MOST)
 		s++;
-	double step_ms = steps_min[s] * 60000.0;
-	for (double at_ms = ceil(d->first_ms / step_ms) * step_ms; at_ms <= d->last_ms; at_ms += step_ms) {
-		time_t seconds = (time_t)(at_ms / 1000);
-		struct tm tm;
-		char label[32] = "";
-		if (!gmtime_r(&seconds, &tm))
-			continue;
-		bool midnight = tm.tm_hour == 0 && tm.tm_min == 0;
-		strftime(label, sizeof(label), midnight ? "%d %b %Y" : "%H:%M", &tm);
-		put_line(d, "grid", x_of(d, at_ms), TOP, x_of(d, at_ms), HEIGHT - BOTTOM + 5);
-		put_text(d, x_of(d, at_ms), HEIGHT - BOTTOM + 20, "middle", label);
+	int64_t step_ms = steps_min[s] * 60000;
+	int64_t first = (int64_t)ceil(d->first_ms / (double)step_ms), last = (int64_t)floor(d->last_ms / (double)step_ms);
+	for (int64_t tick = first; tick <= last; tick++) {
+		char label[32];
+		double at_ms = (double)(tick * step_ms), x = x_of(d, at_ms);
+		format_time(at_ms, tick * step_ms % 86400000 == 0 ? "%d %b %Y" : "%H:%M", label);
+		put_line(d, "grid", x, TOP, x, HEIGHT - BOTTOM + 5);
+		put_text(d, x, HEIGHT - BOTTOM + 20, "middle", label);
 	}
 	put_time_name(d);
 	put_line(d, "axis", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
