@@ -17,6 +17,7 @@ int cmd_export(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
+int cmd_train(int argc, char **argv);
 
 /* One option of a command, "--data DIR". */
 struct option_value {

@@ -9,6 +9,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
+#include "models/model.h"
 
 /* A slate whose labels are not known yet. */
 struct pending {
@@ -259,11 +260,15 @@ static int score_slate(struct replay *p, struct arena *arena, const struct mind_
 {
 	struct feed_request request = {.user_id = s->reader, .limit = 1, .now_ms = s->at_ms};
 	double *scores = arena_calloc(arena, s->n, sizeof(*scores));
+	float *inputs = NULL;
+	bool take = measure && p->config.take;
 	int64_t start_ns = eval_monotonic_ns();
-	if (!scores)
+	if (take)
+		inputs = arena_calloc(arena, s->n * 2 * engine_model_names()->n_columns, sizeof(*inputs));
+	if (!scores || (take && !inputs))
 		return -ENOMEM;
 	engine_wake(p->writes.worker);
-	int r = engine_score(p->writes.worker, arena, &request, s->ids, s->n, scores, feed_id);
+	int r = engine_score(p->writes.worker, arena, &request, s->ids, s->n, scores, inputs, feed_id);
 	engine_idle(p->writes.worker);
 	p->totals.scoring_ns += eval_monotonic_ns() - start_ns;
 	if (r != 0)
@@ -271,7 +276,8 @@ static int score_slate(struct replay *p, struct arena *arena, const struct mind_
 	for (size_t i = 0; i < s->n; i++)
 		if (isnan(scores[i]))
 			return say(problem, "the engine has no score for article", s->ids[i]);
-	return measure ? measure_slate(p, arena, s, scores) : 0;
+	r = measure ? measure_slate(p, arena, s, scores) : 0;
+	return r == 0 && take ? p->config.take(p->config.take_ctx, s, inputs) : r;
 }
 
 int replay_slate(struct replay *p, struct span line, bool measure, struct engine_problem *problem)

@@ -22,13 +22,17 @@
 
 struct replay_config {
 	const char *dir; /* for the engine's directory; the caller removes it */
-	const struct engine_model_text *models; /* [n_models]; the first is used, the others are for it to name */
+	const struct engine_model_text *models; /* [n_models] the first scores */
 	size_t n_models;
 	const struct mind_news *news;
 	int64_t start_ms; /* of the first slate */
 	int64_t label_delay_ms;
 	uint64_t seed;
 	bool permute; /* labels are shuffled within each slate before anything sees them */
+	/* NULL, or told of each slate that is measured before anything is learnt of it: what stage two looked at, [n] rows as
+	 * engine_score gives them. Returns 0 or negative errno, which ends the replay. */
+	int (*take)(void *ctx, const struct mind_slate *s, const float *inputs);
+	void *take_ctx;
 	FILE *scores; /* NULL, or where each slate's scores go: impression id, tab, "ID:SCORE ..." */
 };
 

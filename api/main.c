@@ -20,7 +20,8 @@ static const struct {
 	{"check", cmd_check, "--data DIR [--scores [--models DIR]]"},
 	{"config", cmd_config, "[--check FILE]"},
 	{"bench", cmd_bench, "--url http://127.0.0.1:8080 --rate R|max --seconds S [--connections C] [--pipeline N] [--what get|events|mixed] [--path PATH with {user}] [--users N] [--articles N] [--skew S] [--batch N] [--key KEY] [--seed N] [--json]"},
-	{"eval", cmd_eval, "--news news.tsv[.gz] --behaviors behaviors.tsv[.gz] [--model NAME|FILE]... [--warmup FILE]... [--label-delay SECONDS] [--ablate PART]... [--permute] [--seed N] [--per-day] [--svg FILE] [--scores FILE] [--json] | --clicks FILE.csv[.gz] [--model NAME|FILE] [--json]"},
+	{"eval", cmd_eval, "--news news.tsv[.gz] --behaviors behaviors.tsv[.gz] [--model NAME|FILE] [--beside FILE]... [--warmup FILE]... [--label-delay SECONDS] [--ablate PART]... [--permute] [--seed N] [--per-day] [--svg FILE] [--scores FILE] [--json] | --clicks FILE.csv[.gz] [--model NAME|FILE] [--json]"},
+	{"train", cmd_train, "--news news.tsv[.gz] --behaviors behaviors.tsv[.gz] --out NAME.json [--warmup FILE]... [--model NAME|FILE] [--without GROUP]... [--rounds N] [--depth N] [--eta X] [--seed N] [--label-delay SECONDS] [--json]"},
 };
 
 static void print_usage(FILE *out)

@@ -41,7 +41,7 @@ static void must(int r)
 
 static const char model_text[] =
 	"{\"name\":\"bench\",\"version\":\"1\",\"kind\":\"online\",\"weights\":{\"topic_long\":0.8,\"age\":-0.35,\"ctr\":0.3},"
-	"\"shortlist\":{\"without\":[\"head_to_head\",\"co_read\"]},\"learn\":{\"crosses\":{}}}";
+	"\"shortlist\":{\"without\":[\"head_to_head\",\"co_read\",\"words\",\"topics\",\"similarity_top\"]},\"learn\":{\"crosses\":{}}}";
 
 /* Signals as some thousands of slates leave them: of every section, pair of sections and of the usual words. */
 static void teach(struct signals *s, uint32_t minute, uint32_t n_names)
@@ -60,6 +60,17 @@ static void teach(struct signals *s, uint32_t minute, uint32_t n_names)
 	}
 }
 
+/* Where words stand, after some thousands of readers of random words. */
+static void read_words(struct kin *k, struct world *w)
+{
+	uint16_t rows[KIN_DOCUMENT_MAX];
+	for (uint64_t user = 1; user <= 6000; user++) {
+		for (size_t i = 0; i < KIN_DOCUMENT_MAX; i++)
+			rows[i] = kin_row(world_topic(w, TOPIC_TERM));
+		kin_learn(k, user, rows, KIN_DOCUMENT_MAX, KIN_READS);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct world w;
@@ -67,18 +78,24 @@ int main(int argc, char **argv)
 	static struct rank_item pools[READERS][LIMIT_POOL];
 	static size_t n_pool[READERS];
 	static double measure_us[MAX_ROUNDS], score_us[MAX_ROUNDS];
-	struct world_config config = {.seed = 1, .n_names = 20000, .vector_most = 20, .plain = true};
+	struct world_config config = {.seed = 1, .n_names = 20000, .n_sections = 40, .vector_most = 20, .plain = true};
 	config.n_articles = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
 	size_t rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 2000;
 	config.n_stories = config.n_articles * 2 / 3;
+	static const _Atomic uint64_t changes;
 	struct rank_scratch *scratch;
 	struct model *model;
 	struct model_problem problem;
 	struct signals *signals;
+	struct kin *kin;
 	world_new(&w, &config);
 	must(model_parse(span_of(model_text), &rank_model_names, &model, &problem));
 	must(rank_scratch_new(&scratch));
 	must(signals_new(&signals, 1 << 19));
+	must(kin_new(&kin));
+	double t = now_us();
+	read_words(kin, &w);
+	printf("a reader's document, learnt  mean   %8.1f us\n", (now_us() - t) / 6000);
 	teach(signals, (uint32_t)(w.now_ms / 60000), config.n_names);
 	struct model_cross *crosses = calloc(CROSSES, sizeof(*crosses));
 	size_t n_params = model_n_params(model);
@@ -89,7 +106,8 @@ int main(int argc, char **argv)
 	model_params_init(model, 1, learned->params, squares);
 	learned->crosses = crosses;
 	learned->cross_mask = CROSSES - 1;
-	struct rank_stage_two two = {.signals = signals, .learned = learned, .user = 7};
+	learned->changes = &changes;
+	struct rank_stage_two two = {.signals = signals, .space = kin_space(kin), .learned = learned, .user = 7};
 	for (size_t i = 0; i < READERS; i++) {
 		world_make_plain_reader(&w, &readers[i], 100);
 		readers[i].request.model = model;
@@ -116,6 +134,7 @@ int main(int argc, char **argv)
 	arena_free(&arena);
 	rank_scratch_free(scratch);
 	signals_free(signals);
+	kin_free(kin);
 	model_free(model);
 	free(crosses);
 	free(learned);

@@ -154,6 +154,18 @@ const struct model_names *engine_model_names(void)
 	return &rank_model_names;
 }
 
+int engine_trees_checksum(struct span trees, struct buf *out, struct engine_problem *problem)
+{
+	char checksum[MODEL_CHECKSUM_BYTES + 1];
+	struct model_problem why;
+	int r = model_trees_checksum(trees, &rank_model_names, checksum, &why);
+	if (r == 1)
+		engine_problem_say(problem, "%s %s", why.pointer, why.text);
+	if (r == 0)
+		buf_put_cstr(out, checksum);
+	return r == 0 && out->failed ? -ENOMEM : r;
+}
+
 static void free_models(struct model **models, size_t n)
 {
 	while (n > 0) {

@@ -78,6 +78,9 @@ int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *c
 /* What model files may name (models/model.h). */
 struct model_names;
 const struct model_names *engine_model_names(void);
+/* The "checksum" of a model file with these trees, XGBoost's JSON, into out. Returns 0, 1 with a problem, -ENOMEM. */
+int engine_trees_checksum(struct span trees, struct buf *out, struct engine_problem *problem)
+	__attribute__((warn_unused_result));
 /* Would engine_set_models take them? Returns 0, 1 with a problem, -ENOMEM. */
 int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
 	__attribute__((warn_unused_result));
@@ -216,10 +219,12 @@ int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_
                 const struct span *article_ids, size_t n, struct feed *out) __attribute__((warn_unused_result));
 
 /* The model's raw score of each of a caller's articles for a reader, in the caller's order, whether read before or not;
- * NaN where the id is unknown or not live. scores: [n]. Cheaper than engine_rank: nothing is filled in. When feed_id is
+ * NaN where the id is unknown or not live. scores: [n]. Cheaper than engine_rank: nothing is filled in. inputs: NULL, or
+ * room for [n][2 * columns of engine_model_names], filled with what stage two looked at: z of each column, then c of each,
+ * 0 of the columns the model does not look at; 0 where there is no score or no stage two. When feed_id is
  * not NULL and the model orders shortlists, the list waits for the reader's events under that id and is learnt from. */
 int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
-                 const struct span *article_ids, size_t n, double *scores, char feed_id[32])
+                 const struct span *article_ids, size_t n, double *scores, float *inputs, char feed_id[32])
 	__attribute__((warn_unused_result));
 
 /* Stories like this one: by topic vector, without its own story. Returns 1 when the article is unknown. */

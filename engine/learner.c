@@ -41,7 +41,8 @@ int learner_new(struct learner **out, struct epoch *e)
 	if (!l)
 		return -ENOMEM;
 	l->epoch = e;
-	if (signals_new(&l->signals, SIGNALS) < 0) {
+	if (signals_new(&l->signals, SIGNALS) < 0 || kin_new(&l->kin) < 0) {
+		signals_free(l->signals);
 		free(l);
 		return -ENOMEM;
 	}
@@ -66,6 +67,8 @@ void learner_free(struct learner *l)
 		learning_free(l->learning[i]);
 	free_ring(l);
 	signals_free(l->signals);
+	kin_free(l->kin);
+	free(atomic_load_explicit(&l->space, memory_order_relaxed));
 	free(l);
 }
 
@@ -342,6 +345,7 @@ int learner_fold(struct learner *l, const struct example *e, uint64_t sequence)
 	if (!(atomic_load_explicit(&l->changes, memory_order_relaxed) & 1))
 		atomic_fetch_add_explicit(&l->changes, 1, memory_order_acq_rel);
 	fold_signals(l, e);
+	kin_learn(l->kin, e->user, e->read_rows, e->n_read_rows, e->n_reads);
 	for (int i = 0; i < CATALOG_MODELS; i++)
 		if (l->learning[i]) {
 			step(l, l->learning[i], e, false);
@@ -379,6 +383,22 @@ static void fall_back(struct learner *l, struct learning *m)
 	l->n_fallbacks++;
 }
 
+static int publish_space(struct learner *l)
+{
+	const struct kin_space *space = kin_space(l->kin);
+	struct kin_space *old = atomic_load_explicit(&l->space, memory_order_relaxed);
+	if (!space || (old && old->number == space->number))
+		return 0;
+	struct kin_space *next = malloc(sizeof(*next));
+	if (!next)
+		return -ENOMEM;
+	*next = *space;
+	atomic_store_explicit(&l->space, next, memory_order_release);
+	if (old)
+		epoch_retire(l->epoch, old, free);
+	return 0;
+}
+
 int learner_publish(struct learner *l)
 {
 	uint64_t changes = atomic_load_explicit(&l->changes, memory_order_relaxed);
@@ -401,13 +421,19 @@ int learner_publish(struct learner *l)
 			epoch_retire(l->epoch, old, free_learned);
 		m->changed = false;
 	}
+	int r = publish_space(l);
 	atomic_store_explicit(&l->changes, changes, memory_order_release);
-	return 0;
+	return r;
 }
 
 const struct signals *learner_signals(const struct learner *l)
 {
 	return l->signals;
+}
+
+const struct kin_space *learner_space(const struct learner *l)
+{
+	return atomic_load_explicit(&l->space, memory_order_acquire);
 }
 
 const struct rank_learned *learner_learned(const struct learner *l, unsigned model_slot)
@@ -418,7 +444,8 @@ const struct rank_learned *learner_learned(const struct learner *l, unsigned mod
 
 void learner_totals(const struct learner *l, struct learner_totals *out)
 {
-	*out = (struct learner_totals){.through = l->through, .n_learnt = l->n_learnt, .n_fallbacks = l->n_fallbacks, .bytes = signals_bytes(l->signals)};
+	*out = (struct learner_totals){.through = l->through, .n_learnt = l->n_learnt, .n_fallbacks = l->n_fallbacks, 
+	                               .bytes = signals_bytes(l->signals) + kin_bytes()};
 	for (int i = 0; i < CATALOG_MODELS; i++)
 		if (l->learning[i])
 			out->bytes += 5 * l->learning[i]->n_params * sizeof(float) +
@@ -457,6 +484,7 @@ void learner_drop(struct learner *l, uint64_t sequence)
 void learner_forget(struct learner *l, uint64_t user)
 {
 	signals_remove(l->signals, signal_key(SIGNAL_TASTE, user, 0));
+	kin_forget(l->kin, user);
 	drop_from_ring(l, user, 0);
 	l->dirty = true;
 }

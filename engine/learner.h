@@ -36,6 +36,7 @@ int learner_publish(struct learner *l) __attribute__((warn_unused_result));
 
 /* Any thread inside the epoch. */
 const struct signals *learner_signals(const struct learner *l);
+const struct kin_space *learner_space(const struct learner *l); /* NULL: too little was read yet */
 const struct rank_learned *learner_learned(const struct learner *l, unsigned model_slot); /* NULL: does not learn */
 
 /* Checkpoints, in one transaction: all that changed, if anything did. learner_saved tells whether that was committed. */

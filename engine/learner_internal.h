@@ -41,6 +41,8 @@ struct learner {
 	struct epoch *epoch;
 	_Atomic uint64_t changes; /* odd from the first fold to the publishing of what it taught */
 	struct signals *signals;
+	struct kin *kin;
+	struct kin_space *_Atomic space; /* as published; NULL none yet */
 	uint64_t through, n_learnt, n_fallbacks;
 	bool dirty, saving; /* something changed since the last checkpoint; one is under way */
 	struct learning *_Atomic learning[CATALOG_MODELS]; /* NULL: does not learn */

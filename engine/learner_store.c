@@ -2,6 +2,7 @@
  *
  *     "head"           version, through, examples learnt
  *     "signals" page   one page of the signals
+ *     "kin" page       one of where words stand
  *     "model" name     shape, examples learnt, params, squares
  *     "cross" name, page   CROSS_PAGE crosses
  *
@@ -45,6 +46,19 @@ static int save_signals(struct learner *l, struct store_txn *txn)
 	int64_t page;
 	while ((page = signals_take_page(l->signals, bytes)) >= 0) {
 		int r = store_put(txn, TABLE_LEARNT, key_of(key, "signals", NULL, page),
+		                  (struct span){(const char *)bytes, sizeof(bytes)});
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int save_kin(struct learner *l, struct store_txn *txn)
+{
+	uint8_t bytes[KIN_PAGE_BYTES], key[KEY_MAX];
+	int64_t page;
+	while ((page = kin_take_page(l->kin, bytes)) >= 0) {
+		int r = store_put(txn, TABLE_LEARNT, key_of(key, "kin", NULL, page),
 		                  (struct span){(const char *)bytes, sizeof(bytes)});
 		if (r < 0)
 			return r;
@@ -113,6 +127,8 @@ int learner_save(struct learner *l, struct store_txn *txn)
 	int r = save_head(l, txn);
 	if (r == 0)
 		r = save_signals(l, txn);
+	if (r == 0)
+		r = save_kin(l, txn);
 	for (int i = 0; i < CATALOG_MODELS && r == 0; i++) {
 		struct learning *m = l->learning[i];
 		if (m)
@@ -126,6 +142,7 @@ int learner_save(struct learner *l, struct store_txn *txn)
 void learner_saved(struct learner *l, bool committed)
 {
 	signals_taken_kept(l->signals, committed);
+	kin_taken_kept(l->kin, committed);
 	for (int i = 0; committed && l->saving && i < CATALOG_MODELS; i++)
 		if (l->learning[i] && learner_is_well(l->learning[i]))
 			learner_mark_good(l->learning[i]);
@@ -215,6 +232,20 @@ static int load_signals(struct learner *l, struct store_txn *txn)
 	return 0;
 }
 
+static int load_kin(struct learner *l, struct store_txn *txn)
+{
+	uint8_t key[KEY_MAX];
+	struct span value;
+	for (size_t page = 0; page < kin_n_pages(); page++) {
+		int r = store_get(txn, TABLE_LEARNT, key_of(key, "kin", NULL, (int64_t)page), &value);
+		if (r < 0)
+			return r;
+		if (r == 0 && kin_load_page(l->kin, page, value) != 0)
+			return -EINVAL;
+	}
+	return kin_loaded(l->kin) == 0 ? 0 : -EINVAL;
+}
+
 /* The examples last learnt, for replay. */
 static int load_ring(struct learner *l, struct store_txn *txn)
 {
@@ -265,6 +296,8 @@ int learner_load(struct learner *l, struct store_txn *txn)
 	memcpy(&l->through, value.data + 1, 8);
 	memcpy(&l->n_learnt, value.data + 9, 8);
 	r = load_signals(l, txn);
+	if (r == 0)
+		r = load_kin(l, txn);
 	for (int i = 0; i < CATALOG_MODELS && r >= 0; i++) {
 		struct learning *m = l->learning[i];
 		r = m ? load_model(m, txn) : 1;

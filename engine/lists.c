@@ -3,6 +3,7 @@
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/feed_internal.h"
 
@@ -310,8 +311,24 @@ static int score_list(struct engine_worker *w, struct arena *arena, const struct
 	return rank_score(w->scratch, w->engine->catalog, &query->rank, items, *n_found, NULL);
 }
 
+/* Inputs of the example's slots, each to its place in the caller's list. */
+static int give_inputs(const struct query *query, struct arena *arena, const size_t *at, float *out)
+{
+	const struct example *e = query->example;
+	uint16_t *which = arena_calloc(arena, e->n, sizeof(*which));
+	float *inputs = arena_calloc(arena, e->n * 2 * N_COLUMNS, sizeof(*inputs));
+	if (!which || !inputs)
+		return -ENOMEM;
+	for (size_t i = 0; i < e->n; i++)
+		which[i] = (uint16_t)i;
+	rank_inputs(query->rank.model, e, which, e->n, inputs);
+	for (size_t i = 0; i < e->n; i++)
+		memcpy(out + at[i] * 2 * N_COLUMNS, inputs + i * 2 * N_COLUMNS, 2 * N_COLUMNS * sizeof(*out));
+	return 0;
+}
+
 int engine_score(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
-                 const struct span *article_ids, size_t n, double *scores, char feed_id[32])
+                 const struct span *article_ids, size_t n, double *scores, float *inputs, char feed_id[32])
 {
 	struct query query;
 	struct rank_item *items = arena_calloc(arena, n, sizeof(*items));
@@ -323,6 +340,8 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		scores[i] = NAN;
 	if (feed_id)
 		feed_id[0] = '\0';
+	if (inputs)
+		memset(inputs, 0, n * 2 * N_COLUMNS * sizeof(*inputs));
 	if (!query_has_stage_two(&query) || n_found == 0) {
 		for (size_t i = 0; i < n_found; i++)
 			scores[at[i]] = (double)items[i].score / RANK_ONE;
@@ -334,6 +353,8 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		r = rank_shortlist_score(query.rank.model, &query.two, query.example, arena, found);
 	for (size_t i = 0; i < n_found && r == 0; i++)
 		scores[at[i]] = found[i];
+	if (r == 0 && inputs)
+		r = give_inputs(&query, arena, at, inputs);
 	if (r == 0 && feed_id) {
 		uint64_t feed = feed_number_next(w, request->now_ms);
 		feed_id_format(feed, feed_id);

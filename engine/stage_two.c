@@ -23,6 +23,7 @@ int query_measure(struct engine_worker *w, struct arena *arena, struct query *qu
 	if (!query_has_stage_two(query) || n == 0)
 		return 0;
 	query->two.signals = learner_signals(w->engine->learner);
+	query->two.space = learner_space(w->engine->learner);
 	query->two.user = query->reader ? query->reader->user : 0;
 	return rank_shortlist(w->scratch, w->engine->catalog, &query->rank, &query->two, items, n, arena, &query->example);
 }

@@ -15,7 +15,7 @@
 #include "models/gbdt.h"
 
 #define CHECKSUM_PREFIX "sha256:"
-enum { CHECKSUM_HEX = 2 * DIGEST_BYTES };
+_Static_assert(MODEL_CHECKSUM_BYTES == sizeof(CHECKSUM_PREFIX) - 1 + 2 * DIGEST_BYTES, "a checksum fits");
 
 /* Which input of a slate each feature of the file is. */
 struct gbdt_features {
@@ -324,17 +324,24 @@ static int read_booster(struct parser *p, json_t *file, struct gbdt_trees **out,
 	return read_trees(p, model, model_at, &features, *out, bytes);
 }
 
-static int check_checksum(struct parser *p, const json_t *checksum, const struct buf *bytes)
+static int write_checksum(const struct buf *bytes, char out[MODEL_CHECKSUM_BYTES + 1])
 {
 	uint8_t digest[DIGEST_BYTES];
-	char right[sizeof(CHECKSUM_PREFIX) + CHECKSUM_HEX] = CHECKSUM_PREFIX;
 	if (bytes->failed)
 		return -ENOMEM;
 	digest_sha256(buf_span(bytes), digest);
+	memcpy(out, CHECKSUM_PREFIX, sizeof(CHECKSUM_PREFIX));
 	for (size_t i = 0; i < DIGEST_BYTES; i++)
-		snprintf(right + strlen(CHECKSUM_PREFIX) + 2 * i, 3, "%02x", digest[i]);
-	if (json_is_string(checksum) && span_equal_cstr(json_span(checksum), right))
-		return 0;
+		snprintf(out + strlen(CHECKSUM_PREFIX) + 2 * i, 3, "%02x", digest[i]);
+	return 0;
+}
+
+static int check_checksum(struct parser *p, const json_t *checksum, const struct buf *bytes)
+{
+	char right[MODEL_CHECKSUM_BYTES + 1];
+	int r = write_checksum(bytes, right);
+	if (r < 0 || (json_is_string(checksum) && span_equal_cstr(json_span(checksum), right)))
+		return r;
 	return refuse(p, "/checksum", "%s; that of the trees is %s", checksum ? "is another" : "is missing", right);
 }
 
@@ -350,6 +357,31 @@ static int gbdt_parse(struct parser *p, json_t *trees, const json_t *checksum)
 		r = check_checksum(p, checksum, &bytes);
 	gbdt_trees_free(read);
 	buf_free(&bytes);
+	return r;
+}
+
+int model_trees_checksum(struct span json, const struct model_names *names, char out[MODEL_CHECKSUM_BYTES + 1],
+                         struct model_problem *problem)
+{
+	json_t *trees = NULL;
+	struct json_problem syntax;
+	struct gbdt_trees *read = NULL;
+	struct buf bytes = {0};
+	struct model *m = calloc(1, sizeof(*m));
+	struct parser p = {names, m, problem};
+	int r = m ? json_parse(json, &trees, &syntax) : -ENOMEM;
+	if (r == 1)
+		r = refuse(&p, "/trees", "line %zu: %.120s", syntax.line, syntax.text);
+	for (size_t c = 0; m && c < MODEL_COLUMNS_MAX; c++)
+		m->columns[c] = true; /* none is left out */
+	if (r == 0)
+		r = read_booster(&p, trees, &read, &bytes);
+	if (r == 0)
+		r = write_checksum(&bytes, out);
+	gbdt_trees_free(read);
+	buf_free(&bytes);
+	json_decref(trees);
+	free(m);
 	return r;
 }
 

@@ -25,7 +25,8 @@ enum {
 	MODEL_POSITIONS = 32,    /* places of a slate that learning tells apart; the last stands for all below it */
 	MODEL_SLATE_MAX = 320,   /* slots of a slate that can be learnt from */
 	MODEL_MEMBERS_MAX = 4,   /* of an ensemble */
-	MODEL_CAPS_MAX = 4
+	MODEL_CAPS_MAX = 4,
+	MODEL_CHECKSUM_BYTES = 71 /* "sha256:" and hexadecimal digits */
 };
 
 enum model_kind { MODEL_LINEAR, MODEL_ONLINE, MODEL_MLP, MODEL_GBDT, MODEL_ENSEMBLE };
@@ -101,6 +102,11 @@ struct model_names {
 int model_parse(struct span json, const struct model_names *names, struct model **out, struct model_problem *problem)
 	__attribute__((warn_unused_result));
 void model_free(struct model *m); /* NULL is safe */
+
+/* The checksum that a file of the kind `gbdt` must carry with these trees, XGBoost's JSON. Returns 0; 1 with the problem;
+ * -ENOMEM. */
+int model_trees_checksum(struct span json, const struct model_names *names, char out[MODEL_CHECKSUM_BYTES + 1],
+                         struct model_problem *problem) __attribute__((warn_unused_result));
 
 /* Lets the ensembles among models[n] know their members, which stand there too and must live as long. Returns 0; 1 with the
  * problem of models[*which], whose member is missing, or of a kind that can be none. */

@@ -21,7 +21,8 @@ struct catalog;
 enum {
 	SEGMENT_SLOTS = 4096,
 	CATALOG_MODELS = 8, /* shared score columns that can be live at once */
-	N_HALF_LIVES = 5    /* 15 min, 1 h, 3 h, 12 h, 48 h */
+	N_HALF_LIVES = 5,   /* 15 min, 1 h, 3 h, 12 h, 48 h */
+	CATALOG_WORDS = 8   /* of an article that stage two looks at */
 };
 extern const int64_t catalog_half_lives_ms[N_HALF_LIVES];
 
@@ -68,6 +69,7 @@ struct catalog_segment {
 	_Atomic float expected[SEGMENT_SLOTS][N_HALF_LIVES]; /* clicks that its slates would have had at random */
 	uint32_t vector_start[SEGMENT_SLOTS + 1];
 	const struct topic_term *_Atomic vectors; /* grows by copy; slot i: [vector_start[i], vector_start[i + 1]) */
+	uint32_t words[SEGMENT_SLOTS][CATALOG_WORDS]; /* its heaviest terms, heaviest first; 0 behind the last */
 	const struct catalog_card *card[SEGMENT_SLOTS];
 };
 
@@ -134,6 +136,14 @@ static inline bool catalog_slot_alive(const struct catalog_segment *s, uint32_t 
 static inline bool catalog_slot_in_time(const struct catalog_segment *s, uint32_t slot, int64_t now_ms)
 {
 	return s->visible_from_ms[slot] <= now_ms && now_ms < s->visible_until_ms[slot];
+}
+
+static inline size_t catalog_n_words(const struct catalog_segment *s, uint32_t slot)
+{
+	size_t n = 0;
+	while (n < CATALOG_WORDS && s->words[slot][n])
+		n++;
+	return n;
 }
 
 static inline const struct topic_term *catalog_vector(const struct catalog_segment *s, uint32_t slot, size_t *n)

@@ -54,6 +54,30 @@ int segment_reserve_vector(struct segment *s, struct epoch *e, size_t n)
 	return 0;
 }
 
+/* By insertion; of equals the earlier stays first. */
+static void choose_words(const struct catalog_entry *entry, uint32_t words[CATALOG_WORDS])
+{
+	int16_t weight[CATALOG_WORDS];
+	size_t n = 0;
+	for (size_t i = 0; i < entry->n_vector; i++) {
+		const struct topic_term *t = &entry->vector[i];
+		size_t place = n;
+		if (topic_namespace_of(t->topic) != TOPIC_TERM)
+			continue;
+		while (place > 0 && weight[place - 1] < t->weight)
+			place--;
+		if (place == CATALOG_WORDS)
+			continue;
+		n += n < CATALOG_WORDS;
+		for (size_t k = n - 1; k > place; k--) {
+			weight[k] = weight[k - 1];
+			words[k] = words[k - 1];
+		}
+		weight[place] = t->weight;
+		words[place] = t->topic;
+	}
+}
+
 uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entry, int64_t visible_until_ms,
                              const struct catalog_card *card)
 {
@@ -79,6 +103,7 @@ uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entr
 	if (entry->n_vector)
 		memcpy(vectors + start, entry->vector, entry->n_vector * sizeof(*vectors));
 	c->vector_start[slot + 1] = start + (uint32_t)entry->n_vector;
+	choose_words(entry, c->words[slot]);
 	c->card[slot] = card;
 	s->n_live++;
 	return slot; /* the caller computes what depends on the slot, then releases count */

@@ -50,6 +50,10 @@ void example_encode(struct buf *b, const struct example *e)
 	put_u8(b, e->n_recent);
 	for (size_t i = 0; i < e->n_recent; i++)
 		put_u32(b, e->recent[i]);
+	put_u8(b, e->n_reads);
+	put_u16(b, e->n_read_rows);
+	for (size_t i = 0; i < e->n_read_rows; i++)
+		put_u16(b, e->read_rows[i]);
 	put_u16(b, (uint16_t)e->n);
 	put_u8(b, (uint8_t)e->n_columns);
 	for (size_t i = 0; i < e->n; i++) {
@@ -91,6 +95,21 @@ static void get_floats(struct byte_reader *r, float *out, size_t n)
 		r->failed = !isfinite(out[i]);
 }
 
+/* Returns 0, 1 when the bytes are no document. */
+static int get_document(struct byte_reader *r, struct example *e)
+{
+	e->n_reads = get_u8(r);
+	e->n_read_rows = get_u16(r);
+	if (e->n_reads > KIN_READS || e->n_read_rows > KIN_DOCUMENT_MAX)
+		return 1;
+	for (size_t i = 0; i < e->n_read_rows; i++) {
+		e->read_rows[i] = get_u16(r);
+		if (e->read_rows[i] >= KIN_ROWS)
+			return 1;
+	}
+	return 0;
+}
+
 int example_decode(struct arena *arena, struct span bytes, struct example **out)
 {
 	struct byte_reader r = bytes_reader(bytes);
@@ -117,6 +136,8 @@ int example_decode(struct arena *arena, struct span bytes, struct example **out)
 		return 1;
 	for (size_t i = 0; i < head.n_recent; i++)
 		head.recent[i] = get_u32(&r);
+	if (get_document(&r, &head))
+		return 1;
 	head.n = get_u16(&r);
 	head.n_columns = get_u8(&r);
 	if (r.failed || head.n == 0 || head.n > EXAMPLE_SLOTS_MAX || head.n_columns > EXAMPLE_COLUMNS_MAX ||

@@ -10,6 +10,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/buf.h"
+#include "engine/learn/kin.h"
 #include "engine/types.h"
 
 enum {
@@ -47,6 +48,10 @@ struct example {
 	uint16_t n_listed;       /* stories that mean and deviation were taken over */
 	uint8_t n_recent;
 	uint32_t recent[EXAMPLE_RECENT]; /* articles, newest first */
+	/* The reader's document (kin.h): the rows of the words of the last reads. */
+	uint8_t n_reads;
+	uint16_t n_read_rows;
+	uint16_t read_rows[KIN_DOCUMENT_MAX];
 	size_t n, n_columns;
 	struct example_slot *slots; /* [n] */
 	float *columns;             /* [n][n_columns] as measured */

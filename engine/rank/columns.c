@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/hash.h"
+#include "engine/rank/kernels.h"
 #include "engine/rank/rank.h"
 
 /* id, name, group, scale of c. Clicks, shows and expected clicks decay by half-lives h; g is the overall click-through. */
@@ -48,9 +49,10 @@
 	X(TERM_SHORT, "term_short", "topics", 0.5f) \
 	X(TERM_LONG, "term_long", "topics", 0.5f) \
 	X(PLACE, "place", "topics", 0.5f)              /* place: interest x weight */ \
-	X(SIMILAR_TOP, "similar_top", "similarity", 0.1f)  /* mean of the five best cosines with the last 100 reads */ \
-	X(SIMILAR_BEST, "similar_best", "similarity", 0.2f) \
+	X(SIMILAR_TOP, "similar_top", "similarity_top", 0.1f) /* mean of the five best cosines with the last 100 reads */ \
+	X(SIMILAR_BEST, "similar_best", "similarity_top", 0.2f) \
 	X(SIMILAR_MEAN, "similar_mean", "similarity", 0.02f) /* mean over all of them */ \
+	X(KIN, "kin", "kin", 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
 	X(WORDS, "words", "words", 0.3f)               /* mean over its words of ln((clicks + 2) / (expected + 2)) */ \
 	X(CO_READ, "co_read", "co_read", 0.1f)         /* sum over the last 30 reads of co / sqrt((n + 5) (n' + 5)) */ \
 	X(HEAD_3H, "head_3h", "head_to_head", 0.2f)    /* mean over the list of ln((won + .5) / (lost + .5)) */ \
@@ -84,13 +86,9 @@ const struct model_names rank_model_names = {
 	.features = rank_feature_names, .columns = rank_column_names, .groups = rank_column_groups,
 	.crosses = rank_cross_names, .n_features = N_FEATURES, .n_columns = N_COLUMNS, .n_crosses = N_CROSSES};
 
-static float within(float x, float limit)
-{
-	return x > limit ? limit : x < -limit ? -limit : x;
-}
-
 void rank_inputs(const struct model *m, const struct example *e, const uint16_t *which, size_t n, float *out)
 {
+	const struct kernels *kernels = kernels_best();
 	float per_deviation[N_COLUMNS], per_scale[N_COLUMNS];
 	for (size_t c = 0; c < N_COLUMNS; c++) {
 		bool on = m->columns[c];
@@ -99,13 +97,15 @@ void rank_inputs(const struct model *m, const struct example *e, const uint16_t 
 	}
 	for (size_t i = 0; i < n; i++) {
 		const float *x = e->columns + which[i] * e->n_columns;
-		float *z = out + i * 2 * N_COLUMNS, *centred = z + N_COLUMNS;
-		for (size_t c = 0; c < N_COLUMNS; c++) {
-			float d = x[c] - e->mean[c];
-			z[c] = within(d * per_deviation[c], 6);
-			centred[c] = within(d * per_scale[c], 8);
-		}
+		float *z = out + i * 2 * N_COLUMNS;
+		kernels->inputs(x, e->mean, per_deviation, 6, N_COLUMNS, z);
+		kernels->inputs(x, e->mean, per_scale, 8, N_COLUMNS, z + N_COLUMNS);
 	}
+}
+
+static float within(float x, float limit)
+{
+	return x > limit ? limit : x < -limit ? -limit : x;
 }
 
 struct cross_list {

@@ -119,15 +119,18 @@ static inline bool rank_before(int32_t score_a, int64_t published_a, uint32_t ar
 /* ---- scratch memory ---- */
 
 struct pool_scratch;
+struct reading;
 struct diversify_scratch;
 
 struct rank_scratch {
 	struct user user;
 	struct pool_scratch *pool;
 	struct diversify_scratch *diversify;
-	struct numbers shortlist_index;
+	struct reading *reading; /* shortlist_internal.h */
 };
 
+int rank_reading_new(struct reading **out) __attribute__((warn_unused_result));
+void rank_reading_free(struct reading *g);
 int rank_pool_scratch_new(struct pool_scratch **out) __attribute__((warn_unused_result));
 void rank_pool_scratch_free(struct pool_scratch *p);
 int rank_diversify_scratch_new(struct diversify_scratch **out) __attribute__((warn_unused_result));

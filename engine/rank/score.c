@@ -7,6 +7,8 @@ int rank_scratch_new(struct rank_scratch **out)
 	int r = s ? rank_pool_scratch_new(&s->pool) : -ENOMEM;
 	if (!r)
 		r = rank_diversify_scratch_new(&s->diversify);
+	if (!r)
+		r = rank_reading_new(&s->reading);
 	if (r) {
 		rank_scratch_free(s);
 		return r;
@@ -22,7 +24,7 @@ void rank_scratch_free(struct rank_scratch *s)
 	rank_user_free(&s->user);
 	rank_pool_scratch_free(s->pool);
 	rank_diversify_scratch_free(s->diversify);
-	numbers_free(&s->shortlist_index);
+	rank_reading_free(s->reading);
 	free(s);
 }
 

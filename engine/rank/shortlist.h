@@ -2,6 +2,7 @@
 #ifndef MYNEWS_ENGINE_RANK_SHORTLIST_H
 #define MYNEWS_ENGINE_RANK_SHORTLIST_H
 
+#include "engine/learn/kin.h"
 #include "engine/learn/signals.h"
 #include "engine/rank/columns.h"
 #include "engine/rank/rank.h"
@@ -19,6 +20,7 @@ struct rank_learned {
 
 struct rank_stage_two {
 	const struct signals *signals;
+	const struct kin_space *space; /* NULL: none yet */
 	const struct rank_learned *learned; /* NULL for models that do not learn */
 	const struct rank_learned *members[MODEL_MEMBERS_MAX]; /* of an ensemble's, likewise */
 	uint64_t user;                      /* 0 unknown */

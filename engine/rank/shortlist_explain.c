@@ -38,7 +38,17 @@ static const char *told_group(enum column column)
 {
 	if (column >= COLUMN_SHOWS && column < COLUMN_SHOWS + N_HALF_LIVES)
 		return "shows";
-	return column == COLUMN_SECTION_NEXT ? "section_next" : rank_column_groups[column];
+	switch (column) {
+	case COLUMN_SECTION_NEXT:
+		return "section_next";
+	case COLUMN_SIMILAR_TOP:
+	case COLUMN_SIMILAR_BEST:
+		return "similarity";
+	case COLUMN_KIN:
+		return "co_read";
+	default:
+		return rank_column_groups[column];
+	}
 }
 
 static void add_column(struct rows *rows, const struct example *e, size_t i, enum column column, uint32_t topic,

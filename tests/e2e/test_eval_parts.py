@@ -170,7 +170,7 @@ class Parts(EvalCase):
                                                     "weights": {"ctr": 0.9, "topic_long": 1, "age": -0.3}, "members": [
             {"model": "m", "weight": 2}]}))
         self.refused(1, "--behaviors", BEHAVIORS, "--model", both)
-        figures = self.eval("--model", both, "--model", self.online("1.json"), "--ablate", "popularity")[0]
+        figures = self.eval("--model", both, "--beside", self.online("1.json"), "--ablate", "popularity")[0]
         alone = self.eval("--model", self.online("1.json"), "--ablate", "popularity")[0]
         self.assertEqual((figures["auc"], figures["model"]), (alone["auc"], both))
         self.assertIn("does not use it", self.refused(1, "--behaviors", BEHAVIORS, "--model", both, "--ablate", "seen"))

@@ -92,7 +92,7 @@ static int try_score(struct fixture *f, const char *model, double out[ARTICLES])
 	for (unsigned i = 0; i < ARTICLES; i++)
 		ids[i] = arena_printf(&f->arena, "article-%u", i);
 	engine_wake(f->worker);
-	int r = engine_score(f->worker, &f->arena, &request, ids, ARTICLES, out, NULL);
+	int r = engine_score(f->worker, &f->arena, &request, ids, ARTICLES, out, NULL, NULL);
 	engine_idle(f->worker);
 	return r;
 }

@@ -30,7 +30,8 @@ static bool chance(struct world *w, uint32_t one_in)
  * words are not among them: the benchmark's most usual name stands in a few per cent of the articles. */
 uint32_t world_topic(struct world *w, enum topic_namespace space)
 {
-	double shift = w->config.plain ? 20 : 0, names = (double)w->config.n_names;
+	uint32_t n_names = space == TOPIC_SECTION && w->config.n_sections ? w->config.n_sections : w->config.n_names;
+	double shift = w->config.plain ? 20 : 0, names = (double)n_names;
 	uint32_t name = (uint32_t)((1 + shift) * pow((names + 1 + shift) / (1 + shift), rng_double(&w->rng)) - shift);
 	return (uint32_t)space << TOPIC_NAMESPACE_SHIFT | (name ? name : 1);
 }

@@ -14,6 +14,7 @@ struct world_config {
 	uint64_t seed;
 	uint32_t n_articles;  /* numbers 1 to n */
 	uint32_t n_names;     /* of each namespace of topics */
+	uint32_t n_sections;  /* 0: as many as other names */
 	uint32_t n_stories;   /* 0: each article its own */
 	uint32_t vector_most; /* entries */
 	bool plain;           /* no updates, withdrawals, embargoes or counters: for the benchmark */

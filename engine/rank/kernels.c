@@ -1,0 +1,122 @@
+/* Each loop is written once and compiled for each kind of machine: the compiler makes vectors of it. None of them has the
+ * machine's fused multiply and add, which would round otherwise. */
+#include "engine/rank/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { COLUMNS_AT_ONCE = 64 };
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* As logf in the Cephes library (Moshier, Methods and Programs for Mathematical Functions, 1989). */
+INLINE float log_of(float x)
+{
+	const int32_t half_root = 0x3f3504f3; /* sqrt(1/2) */
+	int32_t bits, exponent;
+	float m;
+	memcpy(&bits, &x, sizeof(bits));
+	exponent = (bits - half_root) >> 23;
+	bits -= (int32_t)((uint32_t)exponent << 23);
+	memcpy(&m, &bits, sizeof(m));
+	m -= 1; /* x = 2^exponent (1 + m), m from sqrt(1/2) - 1 to sqrt(2) - 1 */
+	float square = m * m, e = (float)exponent;
+	float p = 7.0376836292e-2f;
+	p = p * m - 1.1514610310e-1f;
+	p = p * m + 1.1676998740e-1f;
+	p = p * m - 1.2420140846e-1f;
+	p = p * m + 1.4249322787e-1f;
+	p = p * m - 1.6668057665e-1f;
+	p = p * m + 2.0000714765e-1f;
+	p = p * m - 2.4999993993e-1f;
+	p = p * m + 3.3333331174e-1f;
+	p = p * m * square - 2.12194440e-4f * e - 0.5f * square;
+	return m + p + 0.693359375f * e;
+}
+
+INLINE void logs(float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = log_of(x[i]);
+}
+
+/* Sums are doubles: a column that is the same for all must come out with no deviation, however many there are. */
+INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_columns, float *mean, float *deviation)
+{
+	double sum[COLUMNS_AT_ONCE] = {0}, square[COLUMNS_AT_ONCE] = {0};
+	for (size_t i = 0; i < n; i++)
+		for (size_t c = 0; c < n_columns; c++)
+			sum[c] += (double)x[i * stride + c];
+	for (size_t c = 0; c < n_columns; c++)
+		sum[c] /= (double)n;
+	for (size_t i = 0; i < n; i++)
+		for (size_t c = 0; c < n_columns; c++) {
+			double d = (double)x[i * stride + c] - sum[c];
+			square[c] += d * d;
+		}
+	for (size_t c = 0; c < n_columns; c++) {
+		mean[c] = (float)sum[c];
+		deviation[c] = (float)sqrt(square[c] / (double)n);
+	}
+}
+
+INLINE void moments(const float *x, size_t n, size_t n_columns, float *mean, float *deviation)
+{
+	for (size_t c = 0; c < n_columns; c += COLUMNS_AT_ONCE) {
+		size_t left = n_columns - c;
+		moments_of_some(x + c, n, n_columns, left < COLUMNS_AT_ONCE ? left : COLUMNS_AT_ONCE, mean + c, deviation + c);
+	}
+}
+
+INLINE void ranks(const float *x, size_t n, uint16_t *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		int32_t over = 0;
+		for (size_t j = 0; j < n; j++)
+			over += x[j] > x[i];
+		out[i] = (uint16_t)over;
+	}
+}
+
+INLINE void inputs(const float *x, const float *mean, const float *by, float limit, size_t n, float *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		float z = (x[i] - mean[i]) * by[i];
+		z = z > limit ? limit : z;
+		out[i] = z < -limit ? -limit : z;
+	}
+}
+
+#define VARIANT(name, attribute) \
+	attribute static void logs_##name(float *x, size_t n) \
+	{ \
+		logs(x, n); \
+	} \
+	attribute static void moments_##name(const float *x, size_t n, size_t n_columns, float *mean, float *deviation) \
+	{ \
+		moments(x, n, n_columns, mean, deviation); \
+	} \
+	attribute static void ranks_##name(const float *x, size_t n, uint16_t *out) \
+	{ \
+		ranks(x, n, out); \
+	} \
+	attribute static void inputs_##name(const float *x, const float *mean, const float *by, float limit, size_t n, \
+	                                    float *out) \
+	{ \
+		inputs(x, mean, by, limit, n, out); \
+	} \
+	const struct kernels kernels_##name = {logs_##name, moments_##name, ranks_##name, inputs_##name};
+
+VARIANT(portable, )
+#if defined(__x86_64__)
+VARIANT(avx2, __attribute__((target("avx2"))))
+#endif
+
+const struct kernels *kernels_best(void)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2"))
+		return &kernels_avx2;
+#endif
+	return &kernels_portable;
+}

@@ -1,0 +1,27 @@
+/* Loops over whole arrays that stage two spends its time in. Each has a variant for AVX2 beside the portable one; both do
+ * the same operations in the same order, so results are the same to the bit. */
+#ifndef MYNEWS_ENGINE_RANK_KERNELS_H
+#define MYNEWS_ENGINE_RANK_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct kernels {
+	/* x[n] = ln x, of positive normal numbers: to within 2e-7 of the exact one, or of that part where it is more than 1. */
+	void (*logs)(float *x, size_t n);
+	/* Mean and standard deviation (of the whole, not of a sample) of each of n_columns columns of x[n][n_columns]. n > 0. */
+	void (*moments)(const float *x, size_t n, size_t n_columns, float *mean, float *deviation);
+	/* How many of x[n] are over x[i], into out[i]. */
+	void (*ranks)(const float *x, size_t n, uint16_t *out);
+	/* out[n] = x - mean times by, cut at limit either way. */
+	void (*inputs)(const float *x, const float *mean, const float *by, float limit, size_t n, float *out);
+};
+
+extern const struct kernels kernels_portable;
+#if defined(__x86_64__)
+extern const struct kernels kernels_avx2;
+#endif
+/* The fastest that this machine has. */
+const struct kernels *kernels_best(void);
+
+#endif

@@ -1,0 +1,137 @@
+/* What the files that measure a shortlist share. Not for others. */
+#ifndef MYNEWS_ENGINE_RANK_SHORTLIST_INTERNAL_H
+#define MYNEWS_ENGINE_RANK_SHORTLIST_INTERNAL_H
+
+#include "engine/rank/kernels.h"
+#include "engine/rank/rank_internal.h"
+#include "engine/rank/shortlist.h"
+
+enum {
+	KNOWN_MAX = PROFILE_TOPICS + PROFILE_AFFINITIES + HISTORY_READS * LIMIT_VECTOR,
+	PLACES_MAX = HISTORY_READS + LIMIT_FEED_DEPTH, /* sections, or sources, of reads and candidates */
+	FILTER_BITS = 1 << 15
+};
+
+/* One of the reader's last reads that is still live. */
+struct read {
+	const struct catalog_segment *segment;
+	uint32_t slot, article;
+	float share; /* 2^-(reads since / half-life) */
+	float norm;  /* of the content part of its vector, inverted */
+};
+
+/* A topic that the reader's interests or reads name. */
+struct known {
+	float short_term, long_term; /* saturated */
+	float mean;    /* of its weight in the reads' vectors, each of length 1 */
+	int32_t first; /* of its postings; -1 none */
+};
+
+struct posting {
+	int32_t next;
+	uint32_t read; /* index in reads */
+	float weight;
+};
+
+/* What the reader saw and read of a story. */
+struct exposure {
+	float seen, ago; /* as the columns have them */
+	uint32_t n_reads;
+};
+
+/* A section or a source: how often the reader read it, and what its columns are, once measured. */
+struct of_name {
+	float all, recent; /* reads */
+	bool measured;
+	float columns[3];
+};
+
+/* Where an article stands by who reads its words, kept between requests. */
+struct stood {
+	uint64_t place;  /* segment number and slot, plus 1; 0: free */
+	uint64_t number; /* of the space */
+	float at[KIN_DIMS + 1];
+};
+enum { STOOD = 4096 };
+
+/* Which groups of columns the model looks at. */
+struct wanted {
+	bool interests, similar, similar_top, words, kin, co_read, head;
+};
+
+/* The reader's side of a shortlist. A thread's, made ready anew for each request. */
+struct reading {
+	const struct kernels *kernels;
+	const struct catalog *catalog;
+	const struct rank_request *request;
+	const struct rank_stage_two *two;
+	uint32_t minute;
+	struct wanted wanted;
+	size_t n_reads, n_known, n_postings, n_exposures, n_sections, n_sources;
+	float recent_total, taste;
+	float rate;    /* overall click-through */
+	float clicks;  /* all of SIGNAL_SECTION */
+	float kin[KIN_DIMS + 1]; /* mean of where the reads stand */
+	uint32_t top_section;
+	struct numbers topics, stories, section_index, source_index; /* -> 1 + index below */
+	uint64_t filter[FILTER_BITS / 64]; /* of topics: a bit that is not set says that it is not known */
+	struct read reads[HISTORY_READS]; /* newest first */
+	struct exposure exposures[HISTORY_SHOWN + HISTORY_READS];
+	struct of_name sections[PLACES_MAX], sources[PLACES_MAX];
+	struct known known[KNOWN_MAX];
+	struct posting postings[HISTORY_READS * LIMIT_VECTOR];
+	struct stood stood[STOOD]; /* by hash of the place */
+};
+
+/* shortlist_reads.c. n: candidates. Returns 0 or -ENOMEM. */
+int reading_prepare(struct reading *g, const struct catalog *c, const struct rank_request *request,
+                    const struct rank_stage_two *two, size_t n) __attribute__((warn_unused_result));
+/* The reader's document, for learning. */
+void reading_document(const struct reading *g, struct example *e);
+/* Where an article stands; until the next call. */
+const float *reading_stands(struct reading *g, const struct catalog_segment *s, uint32_t slot);
+
+static inline uint32_t reading_filter_bit(uint32_t topic)
+{
+	return topic * 2654435769u >> 17;
+}
+
+static inline const struct known *reading_known(const struct reading *g, uint32_t topic)
+{
+	uint32_t bit = reading_filter_bit(topic);
+	if (!(g->filter[bit / 64] >> (bit & 63) & 1))
+		return NULL;
+	int32_t at = numbers_get(&g->topics, topic);
+	return at ? &g->known[at - 1] : NULL;
+}
+
+/* The entry of a section or source; NULL for none. The index has room. */
+static inline struct of_name *reading_name(struct numbers *index, struct of_name *names, size_t *n, uint32_t name)
+{
+	if (name == 0)
+		return NULL;
+	int32_t *at = numbers_put(index, name);
+	if (*at == 0) {
+		names[*n] = (struct of_name){0};
+		*at = (int32_t)++*n;
+	}
+	return &names[*at - 1];
+}
+
+static inline bool reading_is_content(uint32_t topic)
+{
+	enum topic_namespace ns = topic_namespace_of(topic);
+	return ns != TOPIC_SECTION && ns != TOPIC_SOURCE;
+}
+
+static inline void reading_get(const struct reading *g, enum signal_kind kind, uint64_t a, uint64_t b,
+                               float out[SIGNAL_VALUES])
+{
+	signals_get(g->two->signals, kind, signal_key(kind, a, b), g->minute, out);
+}
+
+/* shortlist_measure.c: every column of every slot. Returns 0 or -ENOMEM. */
+int shortlist_measure(struct reading *g, struct example *e, const struct rank_item *items, struct arena *arena)
+	__attribute__((warn_unused_result));
+
+#endif

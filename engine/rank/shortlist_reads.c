@@ -1,0 +1,294 @@
+/* The reader's side of a shortlist: what was read and shown of late, looked up once a request. What the reads say of
+ * topics is turned round into one table by topic, so that one walk over a candidate's vector meets interests, the mean of
+ * all reads and, where asked for, every read that shares a topic with it.
+ *
+ * Reads lie all over the catalogue's memory. They are looked up in rounds that each fetch what the next one needs. */
+#include "engine/rank/shortlist_internal.h"
+
+#include <math.h>
+
+#define NEGATIVE (1u << EVENT_DISLIKE | 1u << EVENT_HIDE)
+#define RECENT_HALF_LIFE 8.0f /* reads */
+
+int rank_reading_new(struct reading **out)
+{
+	struct reading *g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	g->kernels = kernels_best();
+	*out = g;
+	return 0;
+}
+
+void rank_reading_free(struct reading *g)
+{
+	if (!g)
+		return;
+	numbers_free(&g->topics);
+	numbers_free(&g->stories);
+	numbers_free(&g->section_index);
+	numbers_free(&g->source_index);
+	free(g);
+}
+
+static float saturated(float interest)
+{
+	return isinf(interest) ? copysignf(4, interest) : interest / (1 + fabsf(interest) / 4);
+}
+
+static struct wanted wanted_of(const struct model *m)
+{
+	const bool *on = m->columns;
+	return (struct wanted){
+		.interests = on[COLUMN_TOPIC_SHORT] || on[COLUMN_TOPIC_LONG] || on[COLUMN_TERM_SHORT] || on[COLUMN_TERM_LONG] ||
+	                 on[COLUMN_PLACE],
+		.similar = on[COLUMN_SIMILAR_MEAN],
+		.similar_top = on[COLUMN_SIMILAR_TOP] || on[COLUMN_SIMILAR_BEST],
+		.words = on[COLUMN_WORDS],
+		.kin = on[COLUMN_KIN],
+		.co_read = on[COLUMN_CO_READ],
+		.head = on[COLUMN_HEAD_3H] || on[COLUMN_HEAD_12H] || on[COLUMN_HEAD_TOTAL_3H] || on[COLUMN_HEAD_TOTAL_12H]};
+}
+
+/* ---- topics ---- */
+
+static struct known *known_topic(struct reading *g, uint32_t topic)
+{
+	int32_t *at = numbers_put(&g->topics, topic);
+	if (*at == 0) {
+		uint32_t bit = reading_filter_bit(topic);
+		g->filter[bit / 64] |= UINT64_C(1) << (bit & 63);
+		g->known[g->n_known] = (struct known){.first = -1};
+		*at = (int32_t)++g->n_known;
+	}
+	return &g->known[*at - 1];
+}
+
+static void take_interests(struct reading *g)
+{
+	struct profile_interest interests[PROFILE_TOPICS + PROFILE_AFFINITIES];
+	const struct rank_request *q = g->request;
+	if (!q->reader.profile || !g->wanted.interests)
+		return;
+	size_t n = profile_read_all(q->profile_config, q->reader.profile, q->now_ms, interests);
+	for (size_t i = 0; i < n; i++)
+		if (interests[i].topic) {
+			struct known *k = known_topic(g, interests[i].topic);
+			k->short_term = saturated(interests[i].short_term);
+			k->long_term = saturated(interests[i].long_term);
+		}
+}
+
+static void take_vector(struct reading *g, uint32_t r)
+{
+	size_t n;
+	struct read *read = &g->reads[r];
+	const struct topic_term *vector = catalog_vector(read->segment, read->slot, &n);
+	double square = 0;
+	for (size_t i = 0; i < n; i++)
+		if (reading_is_content(vector[i].topic))
+			square += (double)vector[i].weight * (double)vector[i].weight;
+	if (square == 0)
+		return;
+	read->norm = (float)(TOPIC_TERM_ONE / sqrt(square));
+	float share = read->norm / TOPIC_TERM_ONE / (float)g->n_reads;
+	for (size_t i = 0; i < n; i++) {
+		if (!reading_is_content(vector[i].topic) || vector[i].weight == 0)
+			continue;
+		struct known *k = known_topic(g, vector[i].topic);
+		k->mean += share * (float)vector[i].weight;
+		if (!g->wanted.similar_top)
+			continue;
+		g->postings[g->n_postings] =
+			(struct posting){.next = k->first, .read = r, .weight = (float)vector[i].weight / TOPIC_TERM_ONE};
+		k->first = (int32_t)g->n_postings++;
+	}
+}
+
+static int take_topics(struct reading *g)
+{
+	const struct wanted *w = &g->wanted;
+	bool reads = w->similar || w->similar_top;
+	size_t n = w->interests ? PROFILE_TOPICS + PROFILE_AFFINITIES : 0;
+	for (size_t r = 0; reads && r < g->n_reads; r++)
+		n += g->reads[r].segment->vector_start[g->reads[r].slot + 1] - g->reads[r].segment->vector_start[g->reads[r].slot];
+	int error = numbers_reset(&g->topics, n);
+	if (error < 0)
+		return error;
+	memset(g->filter, 0, sizeof(g->filter));
+	g->n_known = g->n_postings = 0;
+	take_interests(g);
+	for (uint32_t r = 0; reads && r < g->n_reads; r++)
+		take_vector(g, r);
+	return 0;
+}
+
+/* ---- stories ---- */
+
+static struct exposure *exposure_of(struct reading *g, uint32_t story)
+{
+	int32_t *at = numbers_put(&g->stories, story);
+	if (*at == 0) {
+		g->exposures[g->n_exposures] = (struct exposure){0};
+		*at = (int32_t)++g->n_exposures;
+	}
+	return &g->exposures[*at - 1];
+}
+
+static int take_exposures(struct reading *g)
+{
+	const struct history *h = g->request->reader.history;
+	int r = numbers_reset(&g->stories, h ? h->n_shown + h->n_reads : 0u);
+	g->n_exposures = 0;
+	if (!h || r < 0)
+		return r;
+	for (size_t i = 0; i < h->n_shown; i++) /* of a story that stands there twice the later entry */
+		if (h->shown[i].story) {
+			struct exposure *e = exposure_of(g, h->shown[i].story);
+			e->seen = log1pf(h->shown[i].count);
+			e->ago = log1pf(g->minute > h->shown[i].minute ? (float)(g->minute - h->shown[i].minute) : 0);
+		}
+	for (size_t i = 0; i < h->n_reads; i++)
+		if (h->reads[i].story)
+			exposure_of(g, h->reads[i].story)->n_reads++;
+	return 0;
+}
+
+/* ---- reads ---- */
+
+static void find_reads(struct reading *g)
+{
+	const struct history *h = g->request->reader.history;
+	float share = 1;
+	g->n_reads = 0;
+	for (size_t i = h ? h->n_reads : 0; i-- > 0;) {
+		const struct history_read *r = &h->reads[i];
+		if (r->types & NEGATIVE)
+			continue;
+		struct catalog_place at = catalog_find(g->catalog, r->article);
+		if (!at.segment)
+			continue;
+		g->reads[g->n_reads++] =
+			(struct read){.segment = at.segment, .slot = at.slot, .article = r->article, .share = share};
+		share *= exp2f(-1 / RECENT_HALF_LIFE);
+		__builtin_prefetch(&at.segment->section[at.slot]);
+		__builtin_prefetch(&at.segment->source[at.slot]);
+		__builtin_prefetch(&at.segment->vector_start[at.slot]);
+		__builtin_prefetch(&at.segment->words[at.slot]);
+	}
+}
+
+static void fetch_vectors(const struct reading *g)
+{
+	for (size_t r = 0; (g->wanted.similar || g->wanted.similar_top) && r < g->n_reads; r++) {
+		size_t n;
+		const struct topic_term *vector = catalog_vector(g->reads[r].segment, g->reads[r].slot, &n);
+		for (size_t i = 0; i < n; i += 64 / sizeof(*vector))
+			__builtin_prefetch(&vector[i]);
+	}
+}
+
+/* Names of topics are kept in arrays of their own as they come up, first by reads, then by candidates. */
+static int count_names(struct reading *g, size_t n)
+{
+	float most = 0;
+	int r = numbers_reset(&g->section_index, g->n_reads + n);
+	if (r == 0)
+		r = numbers_reset(&g->source_index, g->n_reads + n);
+	if (r < 0)
+		return r;
+	g->n_sections = g->n_sources = 0;
+	g->recent_total = 0;
+	g->top_section = 0;
+	for (size_t i = 0; i < g->n_reads; i++) {
+		const struct read *read = &g->reads[i];
+		struct of_name *section = reading_name(&g->section_index, g->sections, &g->n_sections,
+		                                       read->segment->section[read->slot]),
+		               *source = reading_name(&g->source_index, g->sources, &g->n_sources,
+		                                      read->segment->source[read->slot]);
+		g->recent_total += read->share;
+		if (section) {
+			section->all += 1;
+			section->recent += read->share;
+		}
+		if (source)
+			source->all += 1;
+	}
+	for (size_t i = 0; i < g->n_reads; i++) { /* of equals the one read last */
+		uint32_t number = g->reads[i].segment->section[g->reads[i].slot];
+		const struct of_name *section = reading_name(&g->section_index, g->sections, &g->n_sections, number);
+		if (section && section->recent > most) {
+			most = section->recent;
+			g->top_section = number;
+		}
+	}
+	return 0;
+}
+
+/* ---- where things stand ---- */
+
+const float *reading_stands(struct reading *g, const struct catalog_segment *s, uint32_t slot)
+{
+	const struct kin_space *space = g->two->space;
+	uint64_t place = s->number * SEGMENT_SLOTS + slot + 1;
+	struct stood *stood = &g->stood[hash_mix64(place) % STOOD];
+	if (stood->place != place || stood->number != space->number) {
+		stood->place = place;
+		stood->number = space->number;
+		kin_place(space, s->words[slot], catalog_n_words(s, slot), stood->at);
+	}
+	return stood->at;
+}
+
+static void take_kin(struct reading *g)
+{
+	memset(g->kin, 0, sizeof(g->kin));
+	for (size_t r = 0; g->wanted.kin && g->two->space && r < g->n_reads; r++) {
+		const float *at = reading_stands(g, g->reads[r].segment, g->reads[r].slot);
+		for (size_t d = 0; d <= KIN_DIMS; d++)
+			g->kin[d] += at[d] / (float)g->n_reads;
+	}
+}
+
+void reading_document(const struct reading *g, struct example *e)
+{
+	e->n_reads = (uint8_t)(g->n_reads < KIN_READS ? g->n_reads : KIN_READS);
+	e->n_read_rows = 0;
+	for (size_t r = 0; r < e->n_reads; r++) {
+		const struct read *read = &g->reads[r];
+		size_t n = catalog_n_words(read->segment, read->slot);
+		for (size_t i = 0; i < n; i++)
+			e->read_rows[e->n_read_rows++] = kin_row(read->segment->words[read->slot][i]);
+	}
+}
+
+int reading_prepare(struct reading *g, const struct catalog *c, const struct rank_request *request,
+                    const struct rank_stage_two *two, size_t n)
+{
+	float v[SIGNAL_VALUES];
+	g->catalog = c;
+	g->request = request;
+	g->two = two;
+	g->minute = (uint32_t)(request->now_ms / 60000);
+	g->wanted = wanted_of(request->model);
+	find_reads(g);
+	fetch_vectors(g);
+	int r = take_exposures(g);
+	if (r == 0)
+		r = count_names(g, n);
+	if (r == 0)
+		r = take_topics(g);
+	if (r < 0)
+		return r;
+	take_kin(g);
+	reading_get(g, SIGNAL_ALL, 0, 0, v);
+	g->rate = (v[0] + 1) / (v[1] + 12);
+	reading_get(g, SIGNAL_SECTION, 0, 0, v);
+	g->clicks = v[0];
+	g->taste = 0;
+	if (two->user) {
+		reading_get(g, SIGNAL_TASTE, two->user, 0, v);
+		g->taste = v[0] / (v[1] + 5);
+	}
+	return 0;
+}
