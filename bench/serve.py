@@ -6,8 +6,9 @@
 Wants a release build in build/ and, for the comparison, Debian's nginx-light. The servers run on one core, one worker
 each, and the load generator (mynews bench) on another; without a second core it says so. Rounds of nginx and of mynews
 take turns, so that both meet the same noise; what is compared is CPU time a request of all threads, read from the
-scheduler. What feeds leave behind, the checkpoints of their readers, falls partly between the rounds: it is given as upkeep
-a feed and counted in the ratio. It ends by itself (a million stories: about ten minutes) and leaves nothing behind.
+scheduler. What feeds leave to be done later, checkpoints above all, falls partly between the rounds; with what comes by
+itself each minute it is given as upkeep a feed and counted in the ratio. It ends by itself (a million stories: about ten
+minutes) and leaves nothing behind.
 """
 import argparse
 import http.client

@@ -316,7 +316,15 @@ static inline size_t engine_map_bytes(void)
 #endif
 }
 
-/* engine.c: [n] models out of their texts. Returns 0, 1 with the problem, negative errno. */
+/* For operations whose work is to publish. */
+static inline int write_nothing(struct write_op *op, struct store_txn *txn, void *ctx)
+{
+	return 0;
+}
+
+/* models.c: what learns is told of the n models that serve. Writer. Returns 0 or -ENOMEM. */
+int engine_set_learning(struct engine *e, size_t n) __attribute__((warn_unused_result));
+/* models.c: [n] models out of their texts. Returns 0, 1 with the problem, negative errno. */
 int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
                         struct engine_problem *problem) __attribute__((warn_unused_result));
 /* stage_two.c: what the model at a place, or its members, have learnt by now. */

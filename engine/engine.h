@@ -82,7 +82,7 @@ const struct model_names *engine_model_names(void);
 int engine_trees_checksum(struct span trees, struct buf *out, struct engine_problem *problem)
 	__attribute__((warn_unused_result));
 /* Would engine_set_models take them? Returns 0, 1 with a problem, -ENOMEM. */
-int engine_check_models(const struct engine_model_text *texts, size_t n, struct engine_problem *problem)
+int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
 	__attribute__((warn_unused_result));
 /* Parses and swaps in models (SIGHUP, PUT). On 1 nothing changed. Blocks until the swap is visible. Not from a worker's
  * loop while writes wait on that same loop. */

@@ -356,10 +356,18 @@ int kin_load_page(struct kin *k, uint64_t page, struct span bytes)
 	return 0;
 }
 
+static bool is_zero(const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
 static bool is_sound(struct kin *k, const struct document *d)
 {
 	bool sound = d->n <= KIN_DOCUMENT_MAX && d->n_reads <= KIN_READS && (d->user == 0) == (d->n == 0) &&
-	             (d->user == 0 || d == document_of(k, d->user));
+	             (d->user == 0 || d == document_of(k, d->user)) && is_zero(d->unused, sizeof(d->unused));
 	for (size_t w = 0; sound && w < d->n; w++)
 		sound = d->rows[w] < KIN_ROWS;
 	return sound;
@@ -386,7 +394,8 @@ static bool rows_are_sound(const struct state *s)
 int kin_loaded(struct kin *k)
 {
 	struct state *s = k->state;
-	bool sound = s->head.cursor < KIN_DOCUMENTS && s->head.begun <= 1 && rows_are_sound(s);
+	bool sound = s->head.cursor < KIN_DOCUMENTS && s->head.begun <= 1 &&
+	             is_zero(s->head.unused, sizeof(s->head.unused)) && rows_are_sound(s);
 	for (size_t d = 0; d < WIDTH; d++)
 		sound = sound && within((double)s->head.mean[d], 4095.0 * KIN_DOCUMENT_MAX);
 	for (size_t i = 0; i < KIN_DOCUMENTS && sound; i++)

@@ -87,6 +87,7 @@ INLINE void inputs(const float *x, const float *mean, const float *by, float lim
 	}
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): an attribute does not stand in parentheses. */
 #define VARIANT(name, attribute) \
 	attribute static void logs_##name(float *x, size_t n) \
 	{ \
@@ -106,6 +107,7 @@ INLINE void inputs(const float *x, const float *mean, const float *by, float lim
 		inputs(x, mean, by, limit, n, out); \
 	} \
 	const struct kernels kernels_##name = {logs_##name, moments_##name, ranks_##name, inputs_##name};
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 VARIANT(portable, )
 #if defined(__x86_64__)

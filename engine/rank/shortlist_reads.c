@@ -38,16 +38,10 @@ static float saturated(float interest)
 
 static struct wanted wanted_of(const struct model *m)
 {
-	const bool *on = m->columns;
-	return (struct wanted){
-		.interests = on[COLUMN_TOPIC_SHORT] || on[COLUMN_TOPIC_LONG] || on[COLUMN_TERM_SHORT] || on[COLUMN_TERM_LONG] ||
-	                 on[COLUMN_PLACE],
-		.similar = on[COLUMN_SIMILAR_MEAN],
-		.similar_top = on[COLUMN_SIMILAR_TOP] || on[COLUMN_SIMILAR_BEST],
-		.words = on[COLUMN_WORDS],
-		.kin = on[COLUMN_KIN],
-		.co_read = on[COLUMN_CO_READ],
-		.head = on[COLUMN_HEAD_3H] || on[COLUMN_HEAD_12H] || on[COLUMN_HEAD_TOTAL_3H] || on[COLUMN_HEAD_TOTAL_12H]};
+	const bool *on = m->columns; /* by one of each group: groups are left out whole */
+	return (struct wanted){.interests = on[COLUMN_TOPIC_LONG], .similar = on[COLUMN_SIMILAR_MEAN],
+	                       .similar_top = on[COLUMN_SIMILAR_TOP], .words = on[COLUMN_WORDS], .kin = on[COLUMN_KIN],
+	                       .co_read = on[COLUMN_CO_READ], .head = on[COLUMN_HEAD_3H]};
 }
 
 /* ---- topics ---- */

@@ -74,6 +74,10 @@ static struct example *example_of(struct arena *arena, uint64_t sequence)
 	e->n_recent = 3;
 	for (size_t i = 0; i < 3; i++)
 		e->recent[i] = 1 + (uint32_t)rng_below(&rng, ARTICLES);
+	e->n_reads = 3;
+	e->n_read_rows = (uint16_t)rng_below(&rng, 20);
+	for (size_t i = 0; i < e->n_read_rows; i++)
+		e->read_rows[i] = (uint16_t)rng_below(&rng, KIN_ROWS);
 	for (size_t i = 0; i < e->n; i++) {
 		struct example_slot *s = &e->slots[i];
 		s->article = 1 + (uint32_t)rng_below(&rng, ARTICLES);

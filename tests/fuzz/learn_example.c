@@ -19,6 +19,9 @@ static void look_at(const struct example *e)
 {
 	require(e->n > 0 && e->n <= EXAMPLE_SLOTS_MAX && e->n_columns <= EXAMPLE_COLUMNS_MAX && e->n_recent <= EXAMPLE_RECENT);
 	require(strlen(e->model) <= EXAMPLE_MODEL_BYTES && e->weight >= 0 && e->weight <= 1);
+	require(e->n_reads <= KIN_READS && e->n_read_rows <= KIN_DOCUMENT_MAX);
+	for (size_t i = 0; i < e->n_read_rows; i++)
+		require(e->read_rows[i] < KIN_ROWS);
 	for (size_t i = 0; i < e->n; i++)
 		require(e->slots[i].n_words <= EXAMPLE_WORDS && e->slots[i].events < 1u << N_EVENT_TYPES);
 	for (size_t i = 0; i < e->n * e->n_columns; i++)

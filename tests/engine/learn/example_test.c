@@ -32,6 +32,10 @@ static struct example *random_example(struct arena *arena, struct rng *rng, size
 	e->n_recent = (uint8_t)n_recent;
 	for (size_t i = 0; i < n_recent; i++)
 		e->recent[i] = (uint32_t)rng_u64(rng);
+	e->n_reads = n_recent ? (uint8_t)rng_below(rng, KIN_READS + 1) : 0;
+	e->n_read_rows = n_recent ? (uint16_t)rng_below(rng, KIN_DOCUMENT_MAX + 1) : 0;
+	for (size_t i = 0; i < e->n_read_rows; i++)
+		e->read_rows[i] = (uint16_t)rng_below(rng, KIN_ROWS);
 	for (size_t i = 0; i < n; i++) {
 		struct example_slot *s = &e->slots[i];
 		*s = (struct example_slot){.article = (uint32_t)rng_u64(rng), .section = (uint32_t)rng_u64(rng),
@@ -57,6 +61,8 @@ static void assert_same(const struct example *a, const struct example *b)
 	assert_memory_equal(a->model, b->model, sizeof(a->model));
 	assert_true(a->top_section == b->top_section && a->n_listed == b->n_listed && a->n_recent == b->n_recent);
 	assert_memory_equal(a->recent, b->recent, sizeof(a->recent));
+	assert_true(a->n_reads == b->n_reads && a->n_read_rows == b->n_read_rows);
+	assert_memory_equal(a->read_rows, b->read_rows, sizeof(a->read_rows));
 	assert_true(a->n == b->n && a->n_columns == b->n_columns);
 	for (size_t i = 0; i < a->n; i++) {
 		const struct example_slot *x = &a->slots[i], *y = &b->slots[i];
@@ -115,12 +121,13 @@ static void test_round_trips(void **state)
 }
 
 /* Where fields stand in a record of no named model and without recent reads: version, feed, user, page, model's length, step,
- * weight, at, top section, listed, recent, n, columns; of a slot: article, section, position, rank, events, score, words. */
+ * weight, at, top section, listed, recent, reads, rows, n, columns; of a slot: article, section, position, rank, events, score, words. */
 enum {
 	AT_MODEL = 19,
 	AT_WEIGHT = AT_MODEL + 9,
 	AT_RECENT = AT_WEIGHT + 18,
-	AT_N = AT_RECENT + 1,
+	AT_READS = AT_RECENT + 1,
+	AT_N = AT_READS + 3,
 	AT_COLUMNS = AT_N + 2,
 	AT_SLOTS = AT_COLUMNS + 1,
 	AT_EVENTS = AT_SLOTS + 11,
@@ -171,6 +178,9 @@ static void test_refusals(void **state)
 	assert_int_equal(decode_byte(&b, AT_COLUMNS, 1), 1);
 	assert_int_equal(decode_byte(&b, AT_COLUMNS, 3), 1);
 	assert_int_equal(decode_byte(&b, AT_RECENT, 1), 1);
+	assert_int_equal(decode_byte(&b, AT_READS, KIN_READS), 0);
+	assert_int_equal(decode_byte(&b, AT_READS, KIN_READS + 1), 1);
+	assert_int_equal(decode_byte(&b, AT_READS + 1, 1), 1); /* a row that is not there */
 	assert_int_equal(decode_byte(&b, AT_WORDS, 1), 1);
 	assert_int_equal(decode_byte(&b, AT_EVENTS + 1, (1u << N_EVENT_TYPES >> 8) - 1), 0); /* every event there is */
 	assert_int_equal(decode_byte(&b, AT_EVENTS + 1, 1u << N_EVENT_TYPES >> 8), 1);
@@ -215,6 +225,28 @@ static void test_limits(void **state)
 		struct example *back;
 		struct example *e = random_example(&arena, &rng, above[i].n, above[i].n_columns, 0, 0);
 		example_encode(&b, e);
+		assert_int_equal(decode(&arena, buf_span(&b), &back), 1);
+		buf_free(&b);
+		arena_free(&arena);
+	}
+	/* Rows of words that there are no more of, and none such. */
+	for (int many = 0; many <= 1; many++) {
+		struct arena arena = {0};
+		struct buf b = {0};
+		struct example *back, *e = random_example(&arena, &rng, 1, 1, 1, 0);
+		static struct example wrong;
+		e->n_read_rows = KIN_DOCUMENT_MAX;
+		wrong = *e;
+		wrong.n_read_rows = many ? KIN_DOCUMENT_MAX : 1;
+		wrong.read_rows[0] = many ? 0 : KIN_ROWS;
+		example_encode(&b, &wrong);
+		if (many) { /* one more by hand, where the rows end */
+			size_t at = b.len - (sizeof(float) * 3 + SLOT_BYTES + 3) - 2 * KIN_DOCUMENT_MAX - 2;
+			uint16_t n = KIN_DOCUMENT_MAX + 1;
+			assert_int_equal(decode(&arena, buf_span(&b), &back), 0);
+			memcpy(b.data + at, &n, sizeof(n));
+			buf_put(&b, "xy", 2);
+		}
 		assert_int_equal(decode(&arena, buf_span(&b), &back), 1);
 		buf_free(&b);
 		arena_free(&arena);

@@ -1,5 +1,4 @@
-/* Each column of a shortlist against its formula worked out by hand, the inputs made of them, and the crosses. Similarity's
- * columns have a test of their own. */
+/* Each column of a shortlist against its formula worked out by hand, the inputs made of them, and the crosses. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -278,6 +277,132 @@ static void test_interests(void **state)
 		is(x, 1, c, 0);
 }
 
+/* Three reads and a story. Vectors' section and source do not count; weights are 4096ths.
+ *
+ *     story    (tag 2048, term 1024, place 2048), of length sqrt(.5625) = .75
+ *     read 13  (tag 1024, rare 1024): cosine .125 / .75 / sqrt(.125) = .471404521
+ *     read 12  (term 4096): .25 / .75 = .333333333
+ *     read 11  (rare 100): 0; a read of nothing is as unlike */
+static void publish_with(uint32_t article, const struct topic_term *vector, size_t n)
+{
+	struct catalog_entry e = entry(article, 0, 0);
+	e.vector = vector;
+	e.n_vector = n;
+	publish(e);
+}
+
+static void test_similarity(void **state)
+{
+	publish_with(13, (const struct topic_term[]){{tag, 1024}, {sport, 4000}, {rare, 1024}}, 3);
+	publish_with(12, (const struct topic_term[]){{term, 4096}, {paper, 500}}, 2);
+	publish_with(11, (const struct topic_term[]){{rare, 100}}, 1);
+	publish_with(10, (const struct topic_term[]){{sport, 4096}}, 1);
+	publish_with(1, (const struct topic_term[]){{tag, 2048}, {sport, 4000}, {term, 1024}, {paper, 500}, {place, 2048}}, 5);
+	publish_with(2, (const struct topic_term[]){{sport, 4000}}, 1);
+	publish_with(3, (const struct topic_term[]){{rare, 77}}, 1);
+	for (uint32_t i = 10; i <= 13; i++)
+		read_article(i, 100 + i, 1u << EVENT_CLICK);
+	const struct example *x = measure((const uint32_t[]){1, 2, 3}, 3);
+	is(x, 0, COLUMN_SIMILAR_BEST, 0.471404521);
+	is(x, 0, COLUMN_SIMILAR_TOP, 0.160947571);  /* (.471404521 + .333333333) / 5 */
+	is(x, 0, COLUMN_SIMILAR_MEAN, 0.201184464); /* of four */
+	is(x, 1, COLUMN_SIMILAR_BEST, 0);
+	is(x, 1, COLUMN_SIMILAR_MEAN, 0);
+	is(x, 2, COLUMN_SIMILAR_BEST, 1);
+	is(x, 2, COLUMN_SIMILAR_TOP, 0.341421356);  /* (1 + .707106781) / 5 */
+	is(x, 2, COLUMN_SIMILAR_MEAN, 0.426776695);
+	/* Seven reads alike: of the best five, and of all. */
+	for (uint32_t i = 0; i < 7; i++) {
+		publish_with(20 + i, (const struct topic_term[]){{place, 1}}, 1);
+		read_article(20 + i, 0, 1u << EVENT_CLICK);
+	}
+	x = measure((const uint32_t[]){1}, 1);
+	is(x, 0, COLUMN_SIMILAR_TOP, 0.666666667);
+	is(x, 0, COLUMN_SIMILAR_MEAN, 0.497400381); /* (7 x .666666667 + .804737854) / 11 */
+	/* One group without the other is the same. */
+	model.columns[COLUMN_SIMILAR_TOP] = model.columns[COLUMN_SIMILAR_BEST] = model.columns[COLUMN_TOPIC_LONG] = false;
+	x = measure((const uint32_t[]){1}, 1);
+	is(x, 0, COLUMN_SIMILAR_MEAN, 0.497400381);
+	is(x, 0, COLUMN_SIMILAR_TOP, 0);
+	model.columns[COLUMN_SIMILAR_TOP] = true;
+	model.columns[COLUMN_SIMILAR_MEAN] = false;
+	x = measure((const uint32_t[]){1}, 1);
+	is(x, 0, COLUMN_SIMILAR_MEAN, 0);
+	is(x, 0, COLUMN_SIMILAR_TOP, 0.666666667);
+	model.columns[COLUMN_SIMILAR_TOP] = false;
+	is(measure((const uint32_t[]){1}, 1), 0, COLUMN_SIMILAR_TOP, 0);
+}
+
+/* A space of two directions, in 4095ths: `term` stands at (3, 4), `rare` at (0, 2), 77 at (-3, 0); the mean is (0, 1).
+ * Articles of these words stand at (3, 3) / 4.242640687, (0, 1), (-3, -1) / 3.162277660, and of none nowhere. */
+static void test_kin(void **state)
+{
+	static struct kin_space space = {.number = 1, .mean = {0, 1}};
+	const uint32_t other = TOPIC(TOPIC_TERM, 77);
+	assert_true(kin_row(term) != kin_row(rare) && kin_row(term) != kin_row(other) && kin_row(rare) != kin_row(other));
+	memcpy(space.rows[kin_row(term)], (const int16_t[]){3, 4}, 4);
+	memcpy(space.rows[kin_row(rare)], (const int16_t[]){0, 2}, 4);
+	memcpy(space.rows[kin_row(other)], (const int16_t[]){-3, 0}, 4);
+	publish_with(1, (const struct topic_term[]){{term, 9}, {tag, 4000}}, 2);
+	publish_with(2, (const struct topic_term[]){{rare, 9}}, 1);
+	publish_with(3, (const struct topic_term[]){{other, 9}}, 1);
+	publish_with(4, (const struct topic_term[]){{tag, 9}}, 1);
+	publish_with(5, (const struct topic_term[]){{rare, 2}, {term, 9}}, 2); /* (3, 5) / 5.830951895 */
+	publish_with(11, (const struct topic_term[]){{rare, 9}}, 1);
+	publish_with(12, (const struct topic_term[]){{term, 9}}, 1);
+	read_article(11, 111, 1u << EVENT_CLICK);
+	const struct example *x = measure((const uint32_t[]){1, 2}, 2);
+	is(x, 0, COLUMN_KIN, 0); /* no space yet */
+	two.space = &space;
+	x = measure((const uint32_t[]){1, 2, 3, 4, 5}, 5);
+	is(x, 0, COLUMN_KIN, 0.707106781);
+	is(x, 1, COLUMN_KIN, 1);
+	is(x, 2, COLUMN_KIN, -0.316227766);
+	is(x, 3, COLUMN_KIN, 0);
+	is(x, 4, COLUMN_KIN, 0.857492926);
+	assert_int_equal(x->n_reads, 1);
+	assert_int_equal(x->n_read_rows, 1);
+	assert_int_equal(x->read_rows[0], kin_row(rare));
+	read_article(12, 112, 1u << EVENT_CLICK); /* the mean of (0, 1) and (.707106781, .707106781) */
+	x = measure((const uint32_t[]){1, 3}, 2);
+	is(x, 0, COLUMN_KIN, 0.853553391);
+	is(x, 1, COLUMN_KIN, -0.605327478); /* (-.316227766 - .894427191) / 2 */
+	assert_int_equal(x->n_read_rows, 2);
+	assert_int_equal(x->read_rows[0], kin_row(term)); /* the newest first */
+	/* A later space, and an article of other words: nothing of before is kept. */
+	struct kin_space *later = malloc(sizeof(*later));
+	assert_non_null(later);
+	*later = space;
+	later->number = 2;
+	memcpy(later->rows[kin_row(other)], (const int16_t[]){0, 9}, 4);
+	two.space = later;
+	publish_with(1, (const struct topic_term[]){{other, 9}}, 1);
+	x = measure((const uint32_t[]){1, 3}, 2);
+	is(x, 0, COLUMN_KIN, 0.853553391); /* both stand at (0, 1) */
+	is(x, 1, COLUMN_KIN, 0.853553391);
+	model.columns[COLUMN_KIN] = false;
+	is(measure((const uint32_t[]){1, 3}, 2), 0, COLUMN_KIN, 0);
+	free(later);
+}
+
+/* The document for learning holds the last KIN_READS reads and no more. */
+static void test_document(void **state)
+{
+	struct topic_term vector[KIN_WORDS + 2];
+	for (uint32_t i = 0; i < KIN_WORDS + 2; i++)
+		vector[i] = (struct topic_term){TOPIC(TOPIC_TERM, 300 + i), (int16_t)(100 - i)};
+	publish(entry(1, 0, 0));
+	for (uint32_t i = 0; i < HISTORY_READS; i++) {
+		publish_with(200 + i, vector, KIN_WORDS + 2);
+		read_article(200 + i, 0, 1u << EVENT_CLICK);
+	}
+	const struct example *x = measure((const uint32_t[]){1}, 1);
+	assert_int_equal(x->n_reads, KIN_READS);
+	assert_int_equal(x->n_read_rows, KIN_DOCUMENT_MAX);
+	for (size_t i = 0; i < KIN_DOCUMENT_MAX; i++)
+		assert_int_equal(x->read_rows[i], kin_row(vector[i % KIN_WORDS].topic));
+}
+
 /* Ten words, of which the two lightest are not looked at; the first two have drawn 2 of 0 and 0 of 1 expected. */
 static void test_words(void **state)
 {
@@ -433,85 +558,6 @@ static void test_inputs(void **state)
 	assert_true(out[1][COLUMN_SEEN] == 0 && out[1][N_COLUMNS + COLUMN_SEEN] == 0);
 }
 
-static size_t crosses_of(const struct example *e, size_t slot, uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX])
-{
-	const uint32_t mask = (1u << 20) - 1;
-	size_t n = rank_crosses(&model, e, slot, mask, out, kind);
-	for (size_t i = 0; i < n; i++)
-		assert_true(out[i] <= mask && kind[i] < N_CROSSES && model.learn.crosses[kind[i]]);
-	return n;
-}
-
-/* Which kinds change their slot of the table when something about a story does. */
-static unsigned changed(const struct example *a, const struct example *b)
-{
-	uint32_t x[CROSS_SLOTS_MAX], y[CROSS_SLOTS_MAX];
-	uint8_t kind_x[CROSS_SLOTS_MAX], kind_y[CROSS_SLOTS_MAX];
-	unsigned kinds = 0;
-	size_t n = crosses_of(a, 0, x, kind_x);
-	assert_int_equal(crosses_of(b, 0, y, kind_y), n);
-	for (size_t i = 0; i < n; i++) {
-		assert_int_equal(kind_x[i], kind_y[i]);
-		kinds |= x[i] != y[i] ? 1u << kind_x[i] : 0;
-	}
-	return kinds;
-}
-
-static struct example *cross_example(void)
-{
-	struct example *e = example_new(&arena, 1, N_COLUMNS);
-	assert_non_null(e);
-	e->at_ms = NOW_MS;
-	e->top_section = city;
-	e->n_listed = 10;
-	e->slots[0] = (struct example_slot){.article = 5, .section = sport, .words = {term, rare}, .n_words = 2, .ctr_rank = 3};
-	return e;
-}
-
-static void test_crosses(void **state)
-{
-	uint32_t out[CROSS_SLOTS_MAX];
-	uint8_t kind[CROSS_SLOTS_MAX];
-	struct example *a = cross_example(), *b = cross_example();
-	assert_int_equal(crosses_of(a, 0, out, kind), 7); /* five kinds and two words */
-	assert_int_equal(changed(a, b), 0);
-	b->slots[0].article = 6;
-	assert_int_equal(changed(a, b), 1u << CROSS_STORY);
-	b = cross_example();
-	b->slots[0].section = city;
-	assert_int_equal(changed(a, b), 1u << CROSS_SECTION_TOP | 1u << CROSS_SECTION_HOUR);
-	b = cross_example();
-	b->top_section = sport;
-	assert_int_equal(changed(a, b), 1u << CROSS_SECTION_TOP);
-	b = cross_example();
-	b->at_ms += HOUR_MS;
-	assert_int_equal(changed(a, b), 1u << CROSS_SECTION_HOUR);
-	b->at_ms += 23 * HOUR_MS; /* the same hour of another day */
-	assert_int_equal(changed(a, b), 0);
-	b = cross_example();
-	b->slots[0].ctr_rank = 4;
-	assert_int_equal(changed(a, b), 1u << CROSS_RANK_LENGTH);
-	b = cross_example();
-	b->n_listed = 20;
-	assert_int_equal(changed(a, b), 1u << CROSS_RANK_LENGTH);
-	b = cross_example();
-	b->columns[COLUMN_CTR + 3] = -1;
-	assert_int_equal(changed(a, b), 1u << CROSS_CTR_SHOWS);
-	b = cross_example();
-	b->columns[COLUMN_SEEN] = 1.386f;
-	assert_int_equal(changed(a, b), 1u << CROSS_CTR_SHOWS);
-	b = cross_example();
-	b->slots[0].words[1] = TOPIC(TOPIC_TERM, 99);
-	assert_int_equal(changed(a, b), 1u << CROSS_WORD);
-	b = cross_example();
-	b->slots[0].section = 0; /* no section: two kinds less */
-	assert_int_equal(crosses_of(b, 0, out, kind), 5);
-	model.learn.crosses[CROSS_WORD] = model.learn.crosses[CROSS_STORY] = false;
-	assert_int_equal(crosses_of(a, 0, out, kind), 4);
-	a->columns[COLUMN_CTR + 3] = 1e9f; /* out of all proportion, and still a slot */
-	assert_int_equal(crosses_of(a, 0, out, kind), 4);
-}
-
 static void test_table(void **state)
 {
 	for (int c = 0; c < N_COLUMNS; c++) {
@@ -533,9 +579,10 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_popularity), CASE(test_exposure), CASE(test_sections_and_sources), CASE(test_interests), CASE(test_words),
+		CASE(test_popularity), CASE(test_exposure), CASE(test_sections_and_sources), CASE(test_interests), CASE(test_similarity),
+		CASE(test_kin), CASE(test_document), CASE(test_words),
 		CASE(test_co_reading), CASE(test_head_to_head), CASE(test_signals_of_before), CASE(test_mean_deviation_and_rank),
-		CASE(test_inputs), CASE(test_crosses), CASE(test_table),
+		CASE(test_inputs), CASE(test_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
