@@ -48,21 +48,36 @@ static int find_models(struct eval *e, const char *name)
 	return r;
 }
 
-/* Leaves parts out of the model. Returns 0, 1 or 2 after a line on stderr. */
+/* Leaves a part out of every model that has it. Returns an eval_ablated or -ENOMEM. */
+static int leave_out(struct eval *e, struct span name, struct buf *text)
+{
+	int outcome = EVAL_ABLATE_UNUSED;
+	for (size_t i = 0; i <= e->n_beside; i++) {
+		struct engine_model_text *model = &e->models[i];
+		buf_clear(text);
+		int r = eval_ablate(model->json, engine_model_names(), name, text);
+		if (r < 0 || r == EVAL_ABLATE_UNKNOWN)
+			return r;
+		if (r != EVAL_ABLATED)
+			continue;
+		outcome = EVAL_ABLATED;
+		model->json = arena_copy(&e->logs.arena, buf_span(text));
+		if (!model->json.data)
+			return -ENOMEM;
+	}
+	return outcome;
+}
+
+/* Returns 0, 1 or 2 after a line on stderr. */
 static int ablate(struct eval *e)
 {
-	const struct model_names *names = engine_model_names();
 	struct buf text = {0};
-	int r = 0;
-	for (size_t i = 0; i < e->n_ablated && r == 0; i++) {
-		struct span name = span_of(e->ablated[i]);
-		buf_clear(&text);
-		r = eval_ablate(e->models[0].json, names, name, &text);
-		if (r == EVAL_ABLATED) {
-			e->models[0].json = arena_copy(&e->logs.arena, buf_span(&text));
-			r = e->models[0].json.data ? 0 : -ENOMEM;
-		} else if (r == EVAL_ABLATE_UNKNOWN) {
-			eval_ablate_list(names, &text);
+	int r = EVAL_ABLATED;
+	for (size_t i = 0; i < e->n_ablated && r == EVAL_ABLATED; i++) {
+		r = leave_out(e, span_of(e->ablated[i]), &text);
+		if (r == EVAL_ABLATE_UNKNOWN) {
+			buf_clear(&text);
+			eval_ablate_list(engine_model_names(), &text);
 			fprintf(stderr, "mynews eval: --ablate %s: no part of a model has that name; there are %.*s\n", e->ablated[i],
 			        (int)text.len, text.data);
 		} else if (r == EVAL_ABLATE_UNUSED) {
@@ -73,7 +88,7 @@ static int ablate(struct eval *e)
 	buf_free(&text);
 	if (r < 0)
 		return complain_errno("--ablate", r);
-	return r == 0 ? 0 : r == EVAL_ABLATE_UNKNOWN ? EXIT_USAGE : EXIT_FAILED;
+	return r == EVAL_ABLATED ? 0 : r == EVAL_ABLATE_UNKNOWN ? EXIT_USAGE : EXIT_FAILED;
 }
 
 enum { NEWS, BEHAVIORS, CLICKS, MODEL, BESIDE, WARMUP, LABEL_DELAY, SEED, SCORES, ABLATE, SVG, PERMUTE, PER_DAY, JSON, EMBEDDINGS, VECTORS, N_OPTIONS };
@@ -169,8 +184,8 @@ static int run_clicks(struct eval *e)
 	if (r != 0)
 		return r == 1 ? complain(file_problem.text) : complain_errno(e->clicks_path, r);
 	e->logs.n_planned = e->clicks->n_clicks;
-	const struct eval_load load = {.dir = e->logs.dir, .model = e->models, .clicks = e->clicks, .progress = clicks_progress,
-	                               .ctx = e};
+	const struct eval_load load = {.dir = e->logs.dir, .models = e->models, .n_models = 1 + e->n_beside,
+	                               .clicks = e->clicks, .progress = clicks_progress, .ctx = e};
 	r = eval_load_run(&load, e->marks, &problem);
 	if (r < 0)
 		return complain_errno("the engine", r);

@@ -68,7 +68,8 @@ static int leave_out_group(json_t *model, struct span name)
 {
 	const json_t *kind = json_object_get(model, "kind");
 	json_t *shortlist = json_object_get(model, "shortlist");
-	if (!json_is_string(kind) || span_equal(json_span(kind), SPAN("linear")))
+	if (!json_is_string(kind) || span_equal(json_span(kind), SPAN("linear")) ||
+	    span_equal(json_span(kind), SPAN("ensemble"))) /* its members have columns */
 		return 1;
 	if (!shortlist) {
 		shortlist = json_object();

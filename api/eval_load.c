@@ -118,8 +118,8 @@ int eval_load_run(const struct eval_load *load, struct eval_load_mark marks[N_EV
 	config.dir = load->dir;
 	config.nosync = true;
 	config.checkpoint_interval_ms = EVAL_CHECKPOINT_MS;
-	config.models = load->model;
-	config.n_models = 1;
+	config.models = load->models;
+	config.n_models = load->n_models;
 	r.known_user = calloc(load->clicks->n_users, sizeof(bool));
 	r.known_article = calloc(load->clicks->n_articles, sizeof(bool));
 	int error = eval_writes_open(&r.writes, &config, load->clicks->clicks[0].at_ms, problem);

@@ -22,7 +22,8 @@ extern const unsigned eval_load_percent[N_EVAL_LOAD_MARKS]; /* 0, 10, 50, 100 */
 
 struct eval_load {
 	const char *dir; /* for the engine's directory; the caller removes it */
-	const struct engine_model_text *model;
+	const struct engine_model_text *models; /* [n_models]; the first is used, the others are for it to name */
+	size_t n_models;
 	const struct eval_clicks *clicks;
 	/* Called now and then; true stops. */
 	bool (*progress)(void *ctx, uint64_t n_events);

@@ -246,7 +246,8 @@ void eval_print_table(const struct eval_report *r, FILE *out)
 	      "earlier clicks as 12 h apart before the start\n", out);
 	fprintf(out, "%.0f slates a second, %.0f a second of CPU; of %.1f s, %.0f %% waiting for writes, %.0f %% analysing articles, "
 	        "%.0f %% scoring\n", (double)t->n_slates / r->seconds, (double)t->n_slates / r->cpu_s, r->seconds,
-	        (double)t->waiting_ns / 1e7 / r->seconds, (double)t->analysing_ns / 1e7 / r->seconds, (double)t->scoring_ns / 1e7 / r->seconds);
+	        (double)t->waiting_ns / 1e7 / r->seconds, (double)t->analysing_ns / 1e7 / r->seconds,
+	        (double)t->scoring_ns / 1e7 / r->seconds);
 }
 
 /* ---- load ---- */

@@ -69,6 +69,7 @@ static void test_parts(void **state)
 		{online, "words", EVAL_ABLATE_UNUSED, NULL},
 		{online, "ctr", EVAL_ABLATE_UNUSED, NULL},
 		{bare, "cross:word", EVAL_ABLATE_UNUSED, NULL},
+		{"{'name':'e','kind':'ensemble','members':[]}", "popularity", EVAL_ABLATE_UNUSED, NULL},
 		/* what there is not */
 		{online, "clicks_1h", EVAL_ABLATE_UNKNOWN, NULL},
 		{online, "cross:", EVAL_ABLATE_UNKNOWN, NULL},
