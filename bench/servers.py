@@ -1,4 +1,4 @@
-"""The two servers of bench/serve.py as children on free loopback ports, and the CPU time they used."""
+"""The two servers of the benchmarks as children on free loopback ports, and the CPU time they used."""
 import glob
 import http.client
 import json
@@ -51,14 +51,18 @@ def free_port():
 
 
 def get(port, path):
+    return ask(port, "GET", path)
+
+
+def ask(port, method, path, body=None):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"} if body else {})
         reply = connection.getresponse()
-        body = reply.read()
+        answer = reply.read()
         if reply.status != 200:
-            raise Problem(f"GET {path}: {reply.status}")
-        return body
+            raise Problem(f"{method} {path}: {reply.status}")
+        return answer
     finally:
         connection.close()
 
@@ -100,16 +104,16 @@ class Server:
 class Mynews(Server):
     """One worker thread (beside it the writer), no access log, as nginx has none."""
 
-    def __init__(self, binary, data):
+    def __init__(self, binary, data, *arguments, **settings):
         os.makedirs(data, exist_ok=True)
         config = data + ".config.json"
         with open(config, "w", encoding="utf-8") as file:
-            json.dump({"access_log": False, "readers_cached": 200000}, file)
+            json.dump({"access_log": False, "readers_cached": 200000, **settings}, file)
         self.port = free_port()
         start = time.monotonic()
         self.process = subprocess.Popen(
             pinned(0, [binary, "serve", "--data", data, "--listen", f"127.0.0.1:{self.port}", "--threads", "1",
-                       "--config", config]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                       "--config", config, *arguments]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_ready(self.process, self.port, "/readyz", 600, "mynews")
         except BaseException:
@@ -122,6 +126,9 @@ class Mynews(Server):
 
     def get(self, path):
         return get(self.port, path)
+
+    def post(self, path, body):
+        return json.loads(ask(self.port, "POST", path, body))
 
     def stats(self):
         return json.loads(self.get("/v1/stats"))
