@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "engine/base/json.h"
+#include "models/layer.h"
 
 /* Limits of what a file may say; a weight beyond this is a slip of the keyboard. */
 #define WEIGHT_MAX 1000.0

@@ -7,6 +7,8 @@
  * While learning, position's entry is added: readers see the top of a list first, and that must not be laid to the
  * stories' account. Scoring leaves it out. */
 
+enum { ROWS_AT_ONCE = MODEL_SLATE_MAX }; /* of scoring */
+
 struct layout {
 	size_t n_inputs, n_hidden;
 	size_t position, hidden, bias, out, n; /* where each part begins */
@@ -50,38 +52,66 @@ static void online_init(const struct model *m, uint64_t seed, float *params, flo
 		params[i] = range * uniform(&seed);
 }
 
-static float dot(const float *restrict a, const float *restrict b, size_t n)
+static size_t width_of(const struct layout *l)
 {
-	float sum[8] = {0};
-	size_t i = 0;
-	for (; i + 8 <= n; i += 8)
-		for (size_t k = 0; k < 8; k++)
-			sum[k] += a[i + k] * b[i + k];
-	for (; i < n; i++)
-		sum[i & 7] += a[i] * b[i];
-	return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+	return (l->n_hidden + LAYER_LANES - 1) / LAYER_LANES * LAYER_LANES;
 }
 
-/* One row's score without the crosses; hidden[H] receives the units' values before rectifying, when not NULL. */
-static float online_row(const struct layout *l, const float *params, const float *x, float *hidden)
+/* The layer's weights as the kernels take them: by input, of those that are not 0 in every row. */
+struct packed {
+	float weights[MODEL_INPUTS_MAX * MODEL_HIDDEN_MAX]; /* [n_used][width] */
+	float bias[MODEL_HIDDEN_MAX], out[MODEL_HIDDEN_MAX];
+	uint8_t used[MODEL_INPUTS_MAX];
+	struct layer_rows rows;
+};
+
+static void pack(const struct layer_kernels *kernels, const struct layout *l, const float *params,
+                 const struct model_slate *s, struct packed *p)
 {
-	float sum = dot(params, x, l->n_inputs);
-	for (size_t k = 0; k < l->n_hidden; k++) {
-		float a = dot(params + l->hidden + k * l->n_inputs, x, l->n_inputs) + params[l->bias + k];
-		if (hidden)
-			hidden[k] = a;
-		if (a > 0)
-			sum += params[l->out + k] * a;
+	uint32_t any[MODEL_INPUTS_MAX];
+	const size_t width = width_of(l);
+	p->rows = (struct layer_rows){.n = s->n, .n_inputs = l->n_inputs, .inputs = s->inputs, .used = p->used};
+	kernels->any(s->inputs, s->n, l->n_inputs, any);
+	for (size_t j = 0; j < l->n_inputs; j++) {
+		float *to = p->weights + p->rows.n_used * width;
+		if (!any[j])
+			continue;
+		p->used[p->rows.n_used++] = (uint8_t)j;
+		for (size_t k = 0; k < width; k++)
+			to[k] = k < l->n_hidden ? params[l->hidden + k * l->n_inputs + j] : 0;
 	}
-	return sum;
+	for (size_t k = 0; k < width; k++) {
+		p->bias[k] = k < l->n_hidden ? params[l->bias + k] : 0;
+		p->out[k] = k < l->n_hidden ? params[l->out + k] : 0;
+	}
+}
+_Static_assert(MODEL_INPUTS_MAX <= UINT8_MAX, "inputs are numbered by bytes");
+
+/* Every row's score without the crosses; hidden[n][width] receives the units' values before rectifying, when not NULL. */
+static void score_rows(const struct layout *l, const float *params, const struct model_slate *s, float *hidden, float *out)
+{
+	const struct layer_kernels *kernels = layer_best();
+	struct packed packed;
+	memset(out, 0, s->n * sizeof(*out));
+	if (l->n_hidden) {
+		pack(kernels, l, params, s, &packed);
+		kernels->forward(&packed.rows, packed.weights, packed.bias, packed.out, width_of(l), hidden, out);
+	}
+	for (size_t i = 0; i < s->n; i++)
+		out[i] += kernels->dot(params, s->inputs + i * l->n_inputs, l->n_inputs);
 }
 
 static void online_score(const struct model *m, const float *params, const struct model_slate *s, double *out)
 {
 	struct layout l = layout_of(m);
-	for (size_t i = 0; i < s->n; i++)
-		out[i] = (double)online_row(&l, params, s->inputs + i * l.n_inputs, NULL) +
-		         (s->cross_sums ? (double)s->cross_sums[i] : 0);
+	float sums[ROWS_AT_ONCE];
+	for (size_t first = 0; first < s->n; first += ROWS_AT_ONCE) {
+		const size_t left = s->n - first, n = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
+		const struct model_slate some = {.n = n, .n_columns = s->n_columns, .inputs = s->inputs + first * l.n_inputs};
+		score_rows(&l, params, &some, NULL, sums);
+		for (size_t i = 0; i < n; i++)
+			out[first + i] = (double)sums[i] + (s->cross_sums ? (double)s->cross_sums[first + i] : 0);
+	}
 }
 
 /* The reference is the shortlist's mean, whose inputs are all 0: a unit's value there is its bias. */
@@ -89,37 +119,29 @@ static void online_explain(const struct model *m, const float *params, const str
                            double *out, double *base)
 {
 	struct layout l = layout_of(m);
+	const struct layer_kernels *kernels = layer_best();
 	const float *x = s->inputs + row * l.n_inputs;
-	double gain[MODEL_INPUTS_MAX] = {0};
+	float gain[MODEL_INPUTS_MAX];
 	*base = 0;
-	for (size_t j = 0; j < l.n_inputs; j++)
-		gain[j] = (double)params[j];
+	memcpy(gain, params, l.n_inputs * sizeof(*gain));
 	for (size_t k = 0; k < l.n_hidden; k++) {
 		const float *w = params + l.hidden + k * l.n_inputs;
 		double v = (double)params[l.out + k], b = (double)params[l.bias + k];
-		double moved = (double)dot(w, x, l.n_inputs), a = moved + b;
+		double moved = (double)kernels->dot(w, x, l.n_inputs), a = moved + b;
 		double rise = (a > 0 ? a : 0) - (b > 0 ? b : 0);
 		*base += v * (b > 0 ? b : 0);
 		/* Where the unit hardly moves, the multiplier is the gradient. */
 		double multiplier = fabs(moved) > 1e-9 ? rise / moved : b > 0;
-		for (size_t j = 0; j < l.n_inputs; j++)
-			gain[j] += v * multiplier * (double)w[j];
+		if (multiplier != 0)
+			kernels->add(gain, w, (float)(v * multiplier), l.n_inputs);
 	}
 	for (size_t c = 0; c < m->n_columns; c++)
-		out[c] = gain[c] * (double)x[c] + gain[m->n_columns + c] * (double)x[m->n_columns + c];
+		out[c] = (double)gain[c] * (double)x[c] + (double)gain[m->n_columns + c] * (double)x[m->n_columns + c];
 }
 
 static size_t position_of(uint8_t position)
 {
 	return position < MODEL_POSITIONS ? position : MODEL_POSITIONS - 1;
-}
-
-static void adagrad(float *param, float *squares, float gradient, float rate)
-{
-	if (gradient == 0)
-		return;
-	*squares += gradient * gradient;
-	*param -= rate * gradient / sqrtf(*squares);
 }
 
 /* Softmax less label share, in place of scores. Returns the loss. */
@@ -144,28 +166,26 @@ static double residuals_of(const float *labels, size_t n, float *scores)
 
 /* Gradients of the hidden layer, a unit at a time; x and the residuals stand as they were. */
 static void learn_hidden(const struct model *m, const struct layout *l, const struct model_slate *s,
-                         const float *residuals, const float *hidden /* [n][H] */, float *params, float *squares)
+                         const float *residuals, const float *hidden /* [n][width] */, float *params, float *squares)
 {
+	const struct layer_kernels *kernels = layer_best();
 	float rate = (float)m->learn.hidden_rate, gradient[MODEL_INPUTS_MAX];
 	for (size_t k = 0; k < l->n_hidden; k++) {
 		float v = params[l->out + k], dv = 0, db = 0;
 		memset(gradient, 0, l->n_inputs * sizeof(*gradient));
 		for (size_t i = 0; i < s->n; i++) {
-			float a = hidden[i * l->n_hidden + k];
+			float a = hidden[i * width_of(l) + k];
 			if (a <= 0)
 				continue;
-			const float *x = s->inputs + i * l->n_inputs;
 			float d = residuals[i] * v;
 			dv += residuals[i] * a;
 			db += d;
-			for (size_t j = 0; j < l->n_inputs; j++)
-				gradient[j] += d * x[j];
+			kernels->add(gradient, s->inputs + i * l->n_inputs, d, l->n_inputs);
 		}
-		for (size_t j = 0; j < l->n_inputs; j++)
-			adagrad(&params[l->hidden + k * l->n_inputs + j], &squares[l->hidden + k * l->n_inputs + j], gradient[j],
-			        rate);
-		adagrad(&params[l->bias + k], &squares[l->bias + k], db, rate);
-		adagrad(&params[l->out + k], &squares[l->out + k], dv, rate);
+		const size_t at = l->hidden + k * l->n_inputs;
+		kernels->adagrad(&params[at], &squares[at], gradient, rate, l->n_inputs);
+		kernels->adagrad(&params[l->bias + k], &squares[l->bias + k], &db, rate, 1);
+		kernels->adagrad(&params[l->out + k], &squares[l->out + k], &dv, rate, 1);
 	}
 }
 
@@ -173,27 +193,24 @@ static double online_learn(const struct model *m, const struct model_slate *s, c
                            const uint8_t *positions, float *params, float *squares, float *residuals)
 {
 	struct layout l = layout_of(m);
+	const struct layer_kernels *kernels = layer_best();
 	float rate = (float)m->learn.rate, gradient[MODEL_INPUTS_MAX] = {0}, at_place[MODEL_POSITIONS] = {0};
-	float hidden[MODEL_SLATE_MAX * MODEL_HIDDEN_MAX]; /* [n][H] */
+	float hidden[MODEL_SLATE_MAX * MODEL_HIDDEN_MAX]; /* [n][width] */
+	score_rows(&l, params, s, hidden, residuals);
 	for (size_t i = 0; i < s->n; i++) {
 		size_t place = position_of(positions[i]);
-		residuals[i] = online_row(&l, params, s->inputs + i * l.n_inputs, hidden + i * l.n_hidden) +
-		               (s->cross_sums ? s->cross_sums[i] : 0) + (place ? params[l.position + place] : 0);
+		residuals[i] += (s->cross_sums ? s->cross_sums[i] : 0) + (place ? params[l.position + place] : 0);
 	}
 	double loss = residuals_of(labels, s->n, residuals);
 	for (size_t i = 0; i < s->n; i++)
 		residuals[i] *= s->weight;
 	for (size_t i = 0; i < s->n; i++) {
-		const float *x = s->inputs + i * l.n_inputs;
-		for (size_t j = 0; j < l.n_inputs; j++)
-			gradient[j] += residuals[i] * x[j];
+		kernels->add(gradient, s->inputs + i * l.n_inputs, residuals[i], l.n_inputs);
 		at_place[position_of(positions[i])] += residuals[i];
 	}
 	learn_hidden(m, &l, s, residuals, hidden, params, squares);
-	for (size_t j = 0; j < l.n_inputs; j++)
-		adagrad(&params[j], &squares[j], gradient[j], rate);
-	for (size_t place = 1; place < MODEL_POSITIONS; place++)
-		adagrad(&params[l.position + place], &squares[l.position + place], at_place[place], rate);
+	kernels->adagrad(params, squares, gradient, rate, l.n_inputs);
+	kernels->adagrad(&params[l.position + 1], &squares[l.position + 1], at_place + 1, rate, MODEL_POSITIONS - 1);
 	return loss;
 }
 
