@@ -50,69 +50,79 @@ static ptrdiff_t slot_of(const struct query *query, uint32_t article)
  * a story has less of than others is told where there is nothing else to tell. */
 static int telling(const struct rank_row *row)
 {
-	const char *group = row->group;
-	static const char *const first[] = {"topic_short", "topic_long", "section", "source", "place", "follow", "home", "topics",
-	                                    "similarity", "similarity_top", "kin", "co_read"},
-	                  *const last[] = {"base", "crosses", "stage_one", "language", "explore", "head_to_head", "seen",
-	                                   "reader", "age", "shows"};
-	if (row->stands < 0 && strcmp(group, "age") != 0 && strcmp(group, "premium") != 0)
+	static const struct {
+		uint8_t own, plain;
+	} of[N_RANK_TOLD] = {
+		[RANK_TOLD_TOPIC_SHORT] = {.own = 1}, [RANK_TOLD_TOPIC_LONG] = {.own = 1}, [RANK_TOLD_SECTION] = {.own = 1},
+		[RANK_TOLD_SOURCE] = {.own = 1}, [RANK_TOLD_PLACE] = {.own = 1}, [RANK_TOLD_FOLLOW] = {.own = 1},
+		[RANK_TOLD_HOME] = {.own = 1}, [RANK_TOLD_TOPICS] = {.own = 1}, [RANK_TOLD_SIMILARITY] = {.own = 1},
+		[RANK_TOLD_CO_READ] = {.own = 1}, [RANK_TOLD_BASE] = {.plain = 1}, [RANK_TOLD_CROSSES] = {.plain = 1},
+		[RANK_TOLD_STAGE_ONE] = {.plain = 1}, [RANK_TOLD_LANGUAGE] = {.plain = 1}, [RANK_TOLD_EXPLORE] = {.plain = 1},
+		[RANK_TOLD_HEAD_TO_HEAD] = {.plain = 1}, [RANK_TOLD_SEEN] = {.plain = 1}, [RANK_TOLD_READER] = {.plain = 1},
+		[RANK_TOLD_AGE] = {.plain = 1}, [RANK_TOLD_SHOWS] = {.plain = 1}};
+	if (row->stands < 0 && row->told != RANK_TOLD_AGE && row->told != RANK_TOLD_PREMIUM)
 		return 0;
-	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
-		if (strcmp(group, first[i]) == 0)
-			return 3;
-	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
-		if (strcmp(group, last[i]) == 0)
-			return 1;
-	return 2;
+	return 2 + of[row->told].own - of[row->told].plain;
 }
 
-/* A joined group stands where the largest of its rows that raise the story does; rows come largest first. */
-static size_t join_groups(struct rank_row *rows, size_t n)
+/* Rows that say the same of the same topic become one, to the front; it stands where the largest of them that raise the
+ * story does. Returns how many there are. */
+static size_t join_rows(struct rank_row *rows, size_t n)
 {
-	size_t n_groups = 0;
-	bool raised[RANK_ROWS_MAX] = {false};
+	double most[RANK_ROWS_MAX]; /* [n_joined] largest of what raises */
+	uint16_t joined[N_RANK_TOLD] = {0}; /* 1 + index of those without a topic */
+	size_t n_joined = 0;
 	for (size_t i = 0; i < n; i++) {
-		size_t g = 0;
-		while (g < n_groups && (strcmp(rows[g].group, rows[i].group) != 0 || rows[g].topic != rows[i].topic))
-			g++;
-		struct rank_row row = rows[i];
-		if (g == n_groups) {
-			rows[n_groups] = row;
-			rows[n_groups++].code = row.group;
-		} else {
-			rows[g].contribution += row.contribution;
+		const struct rank_row row = rows[i];
+		size_t at = row.topic ? 0 : joined[row.told] ? joined[row.told] - 1u : n_joined;
+		while (at < n_joined && (rows[at].told != row.told || rows[at].topic != row.topic))
+			at++;
+		if (at == n_joined) {
+			rows[n_joined] = row;
+			rows[n_joined].code = rank_told_names[row.told];
+			rows[n_joined].contribution = 0;
+			most[n_joined++] = 0;
+			if (!row.topic)
+				joined[row.told] = (uint16_t)n_joined;
 		}
-		if (row.contribution > 0 && !raised[g]) {
-			rows[g].stands = row.stands;
-			raised[g] = true;
+		rows[at].contribution += row.contribution;
+		if (row.contribution > most[at]) {
+			most[at] = row.contribution;
+			rows[at].stands = row.stands;
 		}
 	}
-	return n_groups;
+	return n_joined;
 }
 
-/* What a reader is told: rows of one group and topic as one, those that raised the story, the most telling first, nothing
- * that adds less than a twentieth of the largest. Moves them to the front and returns how many. */
-static size_t choose_groups(struct rank_row *rows, size_t n)
+/* What a reader is told: rows that say the same as one, those that raised the story, the most telling first, nothing that
+ * adds less than a twentieth of the largest. Moves them to the front and returns how many. */
+static size_t choose_rows(struct rank_row *rows, size_t n)
 {
 	enum { MOST = 3 };
-	size_t n_groups = join_groups(rows, n), n_chosen = 0;
+	struct rank_row chosen[MOST];
+	size_t n_joined = join_rows(rows, n), n_chosen = 0;
 	double largest = 0;
-	for (size_t g = 0; g < n_groups; g++)
-		largest = rows[g].contribution > largest ? rows[g].contribution : largest;
-	for (int class = 3; class > 0 || (class == 0 && n_chosen == 0); class--)
-		while (n_chosen < MOST) {
-			size_t best = n_groups;
-			for (size_t g = n_chosen; g < n_groups; g++)
-				if (telling(&rows[g]) == class && strcmp(rows[g].group, "base") != 0 &&
-				    rows[g].contribution * 20 >= largest && rows[g].contribution > 0 &&
-				    (best == n_groups || rows[g].contribution > rows[best].contribution))
-					best = g;
-			if (best == n_groups)
+	for (size_t i = 0; i < n_joined; i++)
+		largest = rows[i].contribution > largest ? rows[i].contribution : largest;
+	for (size_t i = 0; i < n_joined; i++) {
+		const struct rank_row *row = &rows[i];
+		if (row->told == RANK_TOLD_BASE || row->contribution <= 0 || row->contribution * 20 < largest)
+			continue;
+		size_t k = n_chosen;
+		for (; k > 0; k--) {
+			int more = telling(row) - telling(&chosen[k - 1]);
+			if (more < 0 || (more == 0 && row->contribution <= chosen[k - 1].contribution))
 				break;
-			struct rank_row row = rows[best];
-			rows[best] = rows[n_chosen];
-			rows[n_chosen++] = row;
+			if (k < MOST)
+				chosen[k] = chosen[k - 1];
 		}
+		if (k < MOST)
+			chosen[k] = *row;
+		n_chosen += n_chosen < MOST;
+	}
+	while (n_chosen > 1 && telling(&chosen[0]) > 0 && telling(&chosen[n_chosen - 1]) == 0)
+		n_chosen--;
+	memcpy(rows, chosen, n_chosen * sizeof(*rows));
 	return n_chosen;
 }
 
@@ -128,12 +138,16 @@ int query_explain(struct engine_worker *w, struct arena *arena, const struct que
 	             : -ENOMEM;
 	if (n < 0)
 		return n;
-	size_t n_told = all ? (size_t)n : choose_groups(rows, (size_t)n);
+	size_t n_told = (size_t)n;
+	if (all)
+		rank_rows_sort(rows, n_told);
+	else
+		n_told = choose_rows(rows, n_told);
 	struct feed_reason *reasons = arena_calloc(arena, n_told, sizeof(*reasons));
 	if (!reasons)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_told; i++)
-		reasons[i] = (struct feed_reason){.code = rows[i].code, .group = rows[i].group, .stands = rows[i].stands,
+		reasons[i] = (struct feed_reason){.code = rows[i].code, .group = rank_told_names[rows[i].told], .stands = rows[i].stands,
 		                                  .topic = topics_name(w->engine->topics, rows[i].topic),
 		                                  .label = topics_label(w->engine->topics, rows[i].topic),
 		                                  .contribution = rows[i].contribution};

@@ -10,72 +10,86 @@
 #include "engine/rank/kernels.h"
 #include "engine/rank/rank.h"
 
-/* id, name, group, scale of c. Clicks, shows and expected clicks decay by half-lives h; g is the overall click-through. */
+/* id, name, group, group that it is told with, scale of c. What is left out with its group may say something else: to be shown
+ * often is not to be popular, and what others with a taste like this reader's went on to says nothing of the reader's own
+ * sections. Clicks, shows and expected clicks decay by half-lives h; g is the overall click-through. */
 #define COLUMNS(X) \
-	X(CLICKS + 0, "clicks_15m", "popularity", 1)   /* ln(1 + clicks), h = 15 min */ \
-	X(CLICKS + 1, "clicks_1h", "popularity", 1) \
-	X(CLICKS + 2, "clicks_3h", "popularity", 1) \
-	X(CLICKS + 3, "clicks_12h", "popularity", 1) \
-	X(CLICKS + 4, "clicks_48h", "popularity", 1) \
-	X(SHOWS + 0, "shows_15m", "popularity", 1)     /* ln(1 + shows) */ \
-	X(SHOWS + 1, "shows_1h", "popularity", 1) \
-	X(SHOWS + 2, "shows_3h", "popularity", 1) \
-	X(SHOWS + 3, "shows_12h", "popularity", 1) \
-	X(SHOWS + 4, "shows_48h", "popularity", 1) \
-	X(CTR + 0, "ctr_15m", "popularity", 0.5f)      /* ln((clicks + 10 g) / (shows + 10) / g); clicks beyond shows count as shown at rate g */ \
-	X(CTR + 1, "ctr_1h", "popularity", 0.5f) \
-	X(CTR + 2, "ctr_3h", "popularity", 0.5f) \
-	X(CTR + 3, "ctr_12h", "popularity", 0.5f) \
-	X(CTR + 4, "ctr_48h", "popularity", 0.5f) \
-	X(LIFT + 0, "lift_15m", "popularity", 0.5f)    /* ln((clicks + 1) / (expected + 1)) */ \
-	X(LIFT + 1, "lift_1h", "popularity", 0.5f) \
-	X(LIFT + 2, "lift_3h", "popularity", 0.5f) \
-	X(LIFT + 3, "lift_12h", "popularity", 0.5f) \
-	X(LIFT + 4, "lift_48h", "popularity", 0.5f) \
-	X(AGE, "age", "age", 1)                        /* ln(1 + hours since published) */ \
-	X(BOOST, "boost", "editor", 1)                 /* ln(the editor's boost) */ \
-	X(PREMIUM, "premium", "premium", 0.5f)         /* 1 behind a pay wall */ \
-	X(STAGE_ONE, "stage_one", "stage_one", 1)      /* the stage-one score */ \
-	X(SEEN, "seen", "seen", 0.7f)                  /* ln(1 + times the story was shown to this reader) */ \
-	X(SEEN_AGO, "seen_ago", "seen", 3)             /* ln(1 + minutes since it was), 0 when never */ \
-	X(STORY_READ, "story_read", "seen", 0.3f)      /* ln(1 + reads of the story by this reader) */ \
-	X(TASTE, "taste", "reader", 0.5f)              /* ctr_12h x how popular this reader's clicks were: mean z, shrunk by 5 */ \
-	X(SECTION_ALL, "section_all", "section", 1)    /* ln(((n_c + 10 p_c) / (H + 10)) / p_c) over the last 100 reads */ \
-	X(SECTION_RECENT, "section_recent", "section", 1) /* the same with half-life 8 reads and shrinkage 4 */ \
-	X(SECTION_NEXT, "section_next", "section", 0.5f) /* ln((clicks + 2) / (expected + 2)) of the section after the reader's */ \
-	X(SOURCE_ALL, "source_all", "source", 1)       /* ln((n_s + 1) / (H / 10 + 1)): reads of the source */ \
-	X(TOPIC_SHORT, "topic_short", "topics", 0.5f)  /* topic: and author: interest x weight, as stage one has it */ \
-	X(TOPIC_LONG, "topic_long", "topics", 0.5f) \
-	X(TERM_SHORT, "term_short", "topics", 0.5f) \
-	X(TERM_LONG, "term_long", "topics", 0.5f) \
-	X(PLACE, "place", "topics", 0.5f)              /* place: interest x weight */ \
-	X(SIMILAR_TOP, "similar_top", "similarity_top", 0.1f) /* mean of the five best cosines with the last 100 reads */ \
-	X(SIMILAR_BEST, "similar_best", "similarity_top", 0.2f) \
-	X(SIMILAR_MEAN, "similar_mean", "similarity", 0.02f) /* mean over all of them */ \
-	X(KIN, "kin", "kin", 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
-	X(DENSE_TOP, "dense_top", "dense", 0.1f)       /* mean of the five best cosines of embeddings with the last 20 reads */ \
-	X(DENSE_MEAN, "dense_mean", "dense", 0.2f)     /* cosine with the mean of all reads' */ \
-	X(WORDS, "words", "words", 0.3f)               /* mean over its words of ln((clicks + 2) / (expected + 2)) */ \
-	X(CO_READ, "co_read", "co_read", 0.1f)         /* sum over the last 30 reads of co / sqrt((n + 5) (n' + 5)) */ \
-	X(HEAD_3H, "head_3h", "head_to_head", 0.2f)    /* mean over the list of ln((won + .5) / (lost + .5)) */ \
-	X(HEAD_12H, "head_12h", "head_to_head", 0.2f) \
-	X(HEAD_TOTAL_3H, "head_total_3h", "head_to_head", 1) /* ln((won + 1) / (lost + 1)) against all */ \
-	X(HEAD_TOTAL_12H, "head_total_12h", "head_to_head", 1)
+	X(CLICKS + 0, "clicks_15m", "popularity", POPULARITY, 1)   /* ln(1 + clicks), h = 15 min */ \
+	X(CLICKS + 1, "clicks_1h", "popularity", POPULARITY, 1) \
+	X(CLICKS + 2, "clicks_3h", "popularity", POPULARITY, 1) \
+	X(CLICKS + 3, "clicks_12h", "popularity", POPULARITY, 1) \
+	X(CLICKS + 4, "clicks_48h", "popularity", POPULARITY, 1) \
+	X(SHOWS + 0, "shows_15m", "popularity", SHOWS, 1)     /* ln(1 + shows) */ \
+	X(SHOWS + 1, "shows_1h", "popularity", SHOWS, 1) \
+	X(SHOWS + 2, "shows_3h", "popularity", SHOWS, 1) \
+	X(SHOWS + 3, "shows_12h", "popularity", SHOWS, 1) \
+	X(SHOWS + 4, "shows_48h", "popularity", SHOWS, 1) \
+	X(CTR + 0, "ctr_15m", "popularity", POPULARITY, 0.5f)      /* ln((clicks + 10 g) / (shows + 10) / g); clicks beyond shows count as shown at rate g */ \
+	X(CTR + 1, "ctr_1h", "popularity", POPULARITY, 0.5f) \
+	X(CTR + 2, "ctr_3h", "popularity", POPULARITY, 0.5f) \
+	X(CTR + 3, "ctr_12h", "popularity", POPULARITY, 0.5f) \
+	X(CTR + 4, "ctr_48h", "popularity", POPULARITY, 0.5f) \
+	X(LIFT + 0, "lift_15m", "popularity", POPULARITY, 0.5f)    /* ln((clicks + 1) / (expected + 1)) */ \
+	X(LIFT + 1, "lift_1h", "popularity", POPULARITY, 0.5f) \
+	X(LIFT + 2, "lift_3h", "popularity", POPULARITY, 0.5f) \
+	X(LIFT + 3, "lift_12h", "popularity", POPULARITY, 0.5f) \
+	X(LIFT + 4, "lift_48h", "popularity", POPULARITY, 0.5f) \
+	X(AGE, "age", "age", AGE, 1)                        /* ln(1 + hours since published) */ \
+	X(BOOST, "boost", "editor", EDITOR, 1)                 /* ln(the editor's boost) */ \
+	X(PREMIUM, "premium", "premium", PREMIUM, 0.5f)         /* 1 behind a pay wall */ \
+	X(STAGE_ONE, "stage_one", "stage_one", STAGE_ONE, 1)      /* the stage-one score */ \
+	X(SEEN, "seen", "seen", SEEN, 0.7f)                  /* ln(1 + times the story was shown to this reader) */ \
+	X(SEEN_AGO, "seen_ago", "seen", SEEN, 3)             /* ln(1 + minutes since it was), 0 when never */ \
+	X(STORY_READ, "story_read", "seen", SEEN, 0.3f)      /* ln(1 + reads of the story by this reader) */ \
+	X(TASTE, "taste", "reader", READER, 0.5f)              /* ctr_12h x how popular this reader's clicks were: mean z, shrunk by 5 */ \
+	X(SECTION_ALL, "section_all", "section", SECTION, 1)    /* ln(((n_c + 10 p_c) / (H + 10)) / p_c) over the last 100 reads */ \
+	X(SECTION_RECENT, "section_recent", "section", SECTION, 1) /* the same with half-life 8 reads and shrinkage 4 */ \
+	X(SECTION_NEXT, "section_next", "section", SECTION_NEXT, 0.5f) /* ln((clicks + 2) / (expected + 2)) of the section after the reader's */ \
+	X(SOURCE_ALL, "source_all", "source", SOURCE, 1)       /* ln((n_s + 1) / (H / 10 + 1)): reads of the source */ \
+	X(TOPIC_SHORT, "topic_short", "topics", TOPICS, 0.5f)  /* topic: and author: interest x weight, as stage one has it */ \
+	X(TOPIC_LONG, "topic_long", "topics", TOPICS, 0.5f) \
+	X(TERM_SHORT, "term_short", "topics", TOPICS, 0.5f) \
+	X(TERM_LONG, "term_long", "topics", TOPICS, 0.5f) \
+	X(PLACE, "place", "topics", TOPICS, 0.5f)              /* place: interest x weight */ \
+	X(SIMILAR_TOP, "similar_top", "similarity_top", SIMILARITY, 0.1f) /* mean of the five best cosines with the last 100 reads */ \
+	X(SIMILAR_BEST, "similar_best", "similarity_top", SIMILARITY, 0.2f) \
+	X(SIMILAR_MEAN, "similar_mean", "similarity", SIMILARITY, 0.02f) /* mean over all of them */ \
+	X(KIN, "kin", "kin", CO_READ, 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
+	X(DENSE_TOP, "dense_top", "dense", SIMILARITY, 0.1f)       /* mean of the five best cosines of embeddings with the last 20 reads */ \
+	X(DENSE_MEAN, "dense_mean", "dense", SIMILARITY, 0.2f)     /* cosine with the mean of all reads' */ \
+	X(WORDS, "words", "words", WORDS, 0.3f)               /* mean over its words of ln((clicks + 2) / (expected + 2)) */ \
+	X(CO_READ, "co_read", "co_read", CO_READ, 0.1f)         /* sum over the last 30 reads of co / sqrt((n + 5) (n' + 5)) */ \
+	X(HEAD_3H, "head_3h", "head_to_head", HEAD_TO_HEAD, 0.2f)    /* mean over the list of ln((won + .5) / (lost + .5)) */ \
+	X(HEAD_12H, "head_12h", "head_to_head", HEAD_TO_HEAD, 0.2f) \
+	X(HEAD_TOTAL_3H, "head_total_3h", "head_to_head", HEAD_TO_HEAD, 1) /* ln((won + 1) / (lost + 1)) against all */ \
+	X(HEAD_TOTAL_12H, "head_total_12h", "head_to_head", HEAD_TO_HEAD, 1)
 
 const char *const rank_column_names[N_COLUMNS] = {
-#define NAME(id, name, group, scale) [COLUMN_##id] = (name),
+#define NAME(id, name, group, told, scale) [COLUMN_##id] = (name),
 	COLUMNS(NAME)
 #undef NAME
 };
 
 const char *const rank_column_groups[N_COLUMNS] = {
-#define GROUP(id, name, group, scale) [COLUMN_##id] = (group),
+#define GROUP(id, name, group, told, scale) [COLUMN_##id] = (group),
 	COLUMNS(GROUP)
 #undef GROUP
 };
 
+const uint8_t rank_column_told[N_COLUMNS] = {
+#define TOLD(id, name, group, told, scale) [COLUMN_##id] = RANK_TOLD_##told,
+	COLUMNS(TOLD)
+#undef TOLD
+};
+
+const char *const rank_told_names[N_RANK_TOLD] = {
+#define NAME(id, name) [RANK_TOLD_##id] = (name),
+	RANK_TOLD(NAME)
+#undef NAME
+};
+
 static const float scales[N_COLUMNS] = {
-#define SCALE(id, name, group, scale) [COLUMN_##id] = (scale),
+#define SCALE(id, name, group, told, scale) [COLUMN_##id] = (scale),
 	COLUMNS(SCALE)
 #undef SCALE
 };

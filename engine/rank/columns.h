@@ -50,6 +50,47 @@ _Static_assert((int)N_COLUMNS <= (int)MODEL_COLUMNS_MAX && (int)N_COLUMNS <= (in
 extern const char *const rank_column_names[N_COLUMNS];
 extern const char *const rank_column_groups[N_COLUMNS]; /* a model file may leave out a group */
 
+/* What a reader is told: columns and stage-one features by what they say, which is their group or their own. */
+#define RANK_TOLD(X) \
+	X(BASE, "base") \
+	X(CROSSES, "crosses") \
+	X(POPULARITY, "popularity") \
+	X(SHOWS, "shows") \
+	X(AGE, "age") \
+	X(FRESH, "fresh") \
+	X(EDITOR, "editor") \
+	X(PREMIUM, "premium") \
+	X(BOOST, "boost") \
+	X(STAGE_ONE, "stage_one") \
+	X(EXPLORE, "explore") \
+	X(SEEN, "seen") \
+	X(READER, "reader") \
+	X(SECTION, "section") \
+	X(SECTION_NEXT, "section_next") \
+	X(SOURCE, "source") \
+	X(TOPICS, "topics") \
+	X(TOPIC_SHORT, "topic_short") \
+	X(TOPIC_LONG, "topic_long") \
+	X(TERM_SHORT, "term_short") \
+	X(TERM_LONG, "term_long") \
+	X(PLACE, "place") \
+	X(FOLLOW, "follow") \
+	X(HOME, "home") \
+	X(EDITION, "edition") \
+	X(LANGUAGE, "language") \
+	X(SIMILARITY, "similarity") \
+	X(CO_READ, "co_read") \
+	X(WORDS, "words") \
+	X(HEAD_TO_HEAD, "head_to_head")
+enum rank_told {
+#define ID(id, name) RANK_TOLD_##id,
+	RANK_TOLD(ID)
+#undef ID
+	N_RANK_TOLD
+};
+extern const char *const rank_told_names[N_RANK_TOLD];
+extern const uint8_t rank_column_told[N_COLUMNS];
+
 /* Crosses: pairs of facts, each with a learnt weight of its own in a hashed table. */
 enum cross {
 	CROSS_STORY,          /* the article itself */

@@ -55,19 +55,21 @@ int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two
 /* One row of why a story of a shortlist has its score. */
 struct rank_row {
 	const char *code;  /* a column's name, a stage-one feature's, a cross's behind "cross_", or "base" */
-	const char *group; /* what a reader is told: the column's group, "shows" or "section_next"; "crosses"; "base" */
+	enum rank_told told;
 	int stands;        /* 1 the column is above the shortlist's mean, -1 below; 0 of what is no column */
 	uint32_t topic;    /* 0 when the row has none */
 	double contribution;
 };
 enum { RANK_ROWS_MAX = N_COLUMNS + N_CROSSES + 1 + RANK_REASONS_MAX };
 
-/* The rows of slot i, largest absolute contribution first, that sum to the item's score (RANK_ONE to the unit) within 1e-6.
+/* The rows of slot i, in no order, that sum to the item's score (RANK_ONE to the unit) within 1e-6.
  * A score that was taken among other stories, on an earlier page, began elsewhere: the difference is the base's. item is
  * the slot's, and live. The stage-one score's part is given in its own rows. Returns how many, or -ENOMEM. */
 int rank_shortlist_explain(const struct catalog *c, const struct rank_stage_two *two,
                            const struct rank_request *request, const struct example *e, size_t i,
                            const struct rank_item *item, struct arena *arena,
                            struct rank_row out[RANK_ROWS_MAX]) __attribute__((warn_unused_result));
+/* Largest absolute contribution first. */
+void rank_rows_sort(struct rank_row *rows, size_t n);
 
 #endif

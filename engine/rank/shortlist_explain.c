@@ -12,52 +12,28 @@ struct rows {
 };
 
 /* Features that say the same as a group of columns are told with it. */
-static const char *stage_one_group(enum feature feature)
-{
-	switch (feature) {
-	case FEATURE_POPULAR_1H:
-	case FEATURE_POPULAR_12H:
-	case FEATURE_POPULAR_48H:
-	case FEATURE_CTR:
-		return "popularity";
-	default:
-		return rank_feature_names[feature];
-	}
-}
+static const uint8_t told_features[N_FEATURES] = {
+	[FEATURE_TOPIC_SHORT] = RANK_TOLD_TOPIC_SHORT, [FEATURE_TOPIC_LONG] = RANK_TOLD_TOPIC_LONG,
+	[FEATURE_TERM_SHORT] = RANK_TOLD_TERM_SHORT, [FEATURE_TERM_LONG] = RANK_TOLD_TERM_LONG,
+	[FEATURE_SECTION] = RANK_TOLD_SECTION, [FEATURE_SOURCE] = RANK_TOLD_SOURCE, [FEATURE_PLACE] = RANK_TOLD_PLACE,
+	[FEATURE_FOLLOW] = RANK_TOLD_FOLLOW, [FEATURE_HOME] = RANK_TOLD_HOME, [FEATURE_EDITION] = RANK_TOLD_EDITION,
+	[FEATURE_LANGUAGE] = RANK_TOLD_LANGUAGE, [FEATURE_SEEN] = RANK_TOLD_SEEN, [FEATURE_FRESH] = RANK_TOLD_FRESH,
+	[FEATURE_AGE] = RANK_TOLD_AGE, [FEATURE_POPULAR_1H] = RANK_TOLD_POPULARITY,
+	[FEATURE_POPULAR_12H] = RANK_TOLD_POPULARITY, [FEATURE_POPULAR_48H] = RANK_TOLD_POPULARITY,
+	[FEATURE_CTR] = RANK_TOLD_POPULARITY, [FEATURE_BOOST] = RANK_TOLD_BOOST, [FEATURE_EXPLORE] = RANK_TOLD_EXPLORE};
 
-static void add_row(struct rows *rows, const char *code, const char *group, uint32_t topic, double contribution)
+static void add_row(struct rows *rows, const char *code, unsigned told, uint32_t topic, double contribution)
 {
 	if (contribution != 0)
 		rows->out[rows->n++] =
-			(struct rank_row){.code = code, .group = group, .topic = topic, .contribution = contribution};
-}
-
-/* Columns that are left out with their group but say something else: to be shown often is not to be popular, and what
- * others with a taste like this reader's went on to says nothing of the reader's own sections. */
-static const char *told_group(enum column column)
-{
-	if (column >= COLUMN_SHOWS && column < COLUMN_SHOWS + N_HALF_LIVES)
-		return "shows";
-	switch (column) {
-	case COLUMN_SECTION_NEXT:
-		return "section_next";
-	case COLUMN_SIMILAR_TOP:
-	case COLUMN_SIMILAR_BEST:
-	case COLUMN_DENSE_TOP:
-	case COLUMN_DENSE_MEAN:
-		return "similarity";
-	case COLUMN_KIN:
-		return "co_read";
-	default:
-		return rank_column_groups[column];
-	}
+			(struct rank_row){.code = code, .told = told, .topic = topic, .contribution = contribution};
 }
 
 static void add_column(struct rows *rows, const struct example *e, size_t i, enum column column, uint32_t topic,
                        double contribution)
 {
 	float ahead = e->columns[i * e->n_columns + column] - e->mean[column];
-	add_row(rows, rank_column_names[column], told_group(column), topic, contribution);
+	add_row(rows, rank_column_names[column], rank_column_told[column], topic, contribution);
 	if (contribution != 0)
 		rows->out[rows->n - 1].stands = (ahead > 0) - (ahead < 0);
 }
@@ -170,18 +146,11 @@ static int add_stage_one(struct rows *rows, const struct catalog *c, const struc
 	for (size_t k = 0; k < n; k++) {
 		const char *code = rank_feature_names[reasons[k].feature];
 		double contribution = worth * reasons[k].contribution / RANK_ONE;
-		add_row(rows, code, stage_one_group(reasons[k].feature), reasons[k].topic, contribution);
+		add_row(rows, code, told_features[reasons[k].feature], reasons[k].topic, contribution);
 		sum += contribution;
 	}
 	explained->base += part - sum;
 	return 0;
-}
-
-static int largest_first(const void *a, const void *b)
-{
-	const struct rank_row *x = a, *y = b;
-	double size_x = fabs(x->contribution), size_y = fabs(y->contribution);
-	return size_x != size_y ? (size_x < size_y ? 1 : -1) : 0;
 }
 
 int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stage_two *two,
@@ -206,18 +175,29 @@ int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stag
 	for (int c = 0; c < N_COLUMNS; c++)
 		sum += x.columns[c];
 	for (int k = 0; k < N_CROSSES; k++) {
-		add_row(&rows, codes[k], "crosses", 0, x.crosses[k]);
+		add_row(&rows, codes[k], RANK_TOLD_CROSSES, 0, x.crosses[k]);
 		sum += x.crosses[k];
 	}
 	x.base += (double)item->score / RANK_ONE - sum;
 	r = add_stage_one(&rows, catalog, request, e, i, item, &x, arena);
 	if (r < 0)
 		return r;
-	add_row(&rows, "base", "base", 0, x.base);
+	add_row(&rows, "base", RANK_TOLD_BASE, 0, x.base);
 	for (int c = 0; c < N_COLUMNS; c++)
 		if (c != COLUMN_STAGE_ONE)
 			add_column(&rows, e, i, (enum column)c, x.columns[c] != 0 ? topic_of(request, item, (enum column)c) : 0,
 			           x.columns[c]);
-	qsort(out, rows.n, sizeof(*out), largest_first);
 	return (int)rows.n;
+}
+
+static int largest_first(const void *a, const void *b)
+{
+	const struct rank_row *x = a, *y = b;
+	double size_x = fabs(x->contribution), size_y = fabs(y->contribution);
+	return size_x != size_y ? (size_x < size_y ? 1 : -1) : 0;
+}
+
+void rank_rows_sort(struct rank_row *rows, size_t n)
+{
+	qsort(rows, n, sizeof(*rows), largest_first);
 }

@@ -174,7 +174,7 @@ static void check_rows(const struct example *e, size_t i, const struct rank_item
 		int column;
 		sum += rows[k].contribution;
 		assert_true(k == 0 || fabs(rows[k].contribution) <= fabs(rows[k - 1].contribution));
-		assert_true(rows[k].contribution != 0 && rows[k].group && strcmp(rows[k].code, "other") != 0);
+		assert_true(rows[k].contribution != 0 && strcmp(rows[k].code, "other") != 0);
 		if (rows[k].stands == 0)
 			continue;
 		/* Only columns stand anywhere, and where they stand is so. */
@@ -203,12 +203,14 @@ static void test_rows_sum_to_scores(void **state)
 		for (size_t i = 0; i < n; i += 3) {
 			int n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, i, &items[i], &arena, rows);
 			assert_true(n_rows >= 0 && n_rows <= RANK_ROWS_MAX);
+			rank_rows_sort(rows, (size_t)n_rows);
 			check_rows(e, i, &items[i], rows, (size_t)n_rows);
 			items[i].score += RANK_ONE / 3; /* a score of an earlier page: its rows sum to that, by the base */
 			double base = 0, other = 0;
 			for (int k = 0; k < n_rows; k++)
 				base += strcmp(rows[k].code, "base") == 0 ? rows[k].contribution : 0;
 			n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, i, &items[i], &arena, rows);
+			rank_rows_sort(rows, (size_t)n_rows);
 			check_rows(e, i, &items[i], rows, (size_t)n_rows);
 			for (int k = 0; k < n_rows; k++)
 				other += strcmp(rows[k].code, "base") == 0 ? rows[k].contribution : 0;
@@ -255,14 +257,15 @@ static void test_what_stands_where(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		const int sign = i ? 1 : -1;
 		assert_int_equal(rank_shortlist_explain(world.catalog, &two, &q, e, i, &items[i], &arena, rows), 3);
+		rank_rows_sort(rows, 3);
 		assert_string_equal(rows[0].code, "premium");
-		assert_string_equal(rows[0].group, "premium");
+		assert_int_equal(rows[0].told, RANK_TOLD_PREMIUM);
 		assert_true(rows[0].contribution == sign && rows[0].stands == -sign);
 		assert_string_equal(rows[1].code, "shows_15m");
-		assert_string_equal(rows[1].group, "shows"); /* not "popularity": it is not that */
+		assert_int_equal(rows[1].told, RANK_TOLD_SHOWS); /* not "popularity": it is not that */
 		assert_true(rows[1].contribution == sign * 0.5 && rows[1].stands == sign);
 		assert_string_equal(rows[2].code, "section_next");
-		assert_string_equal(rows[2].group, "section_next");
+		assert_int_equal(rows[2].told, RANK_TOLD_SECTION_NEXT);
 		assert_true(rows[2].contribution == sign * 0.25 && rows[2].stands == sign);
 		assert_int_equal(rows[2].topic, items[i].segment->section[items[i].slot]);
 	}
@@ -294,6 +297,7 @@ static void test_stage_one_in_its_rows(void **state)
 			double ahead = (double)(e->columns[i * N_COLUMNS + COLUMN_STAGE_ONE] - e->mean[COLUMN_STAGE_ONE]);
 			if (fabs(ahead) < 1e-3 || fabs(ahead) > 8)
 				continue;
+			rank_rows_sort(rows, (size_t)n_rows);
 			check_rows(e, i, &items[i], rows, (size_t)n_rows);
 			for (int k = 0; k < n_rows; k++) {
 				bool one = strcmp(rows[k].code, "stage_one") == 0;
