@@ -32,10 +32,52 @@ INLINE float dot(const float *restrict a, const float *restrict b, size_t n)
 	return sum_of(sum);
 }
 
-INLINE void add(float *restrict sums, const float *restrict x, float by, size_t n)
+/* Dot products with each of rows[n_rows][n], which is known when this is compiled. */
+INLINE void some_dots(const float *rows, size_t n_rows, const float *x, size_t n, float *out)
+{
+	lanes sum[ROWS] = {{0}};
+	size_t i = 0;
+	for (; i + LAYER_LANES <= n; i += LAYER_LANES)
+		for (size_t r = 0; r < n_rows; r++)
+			sum[r] += *(const lanes *)(rows + r * n + i) * *(const lanes *)(x + i);
+	for (size_t r = 0; r < n_rows; r++) {
+		float tail[LAYER_LANES], *at = tail;
+		*(lanes *)at = sum[r];
+		for (size_t k = i; k < n; k++)
+			tail[k % LAYER_LANES] += rows[r * n + k] * x[k];
+		out[r] = sum_of(tail);
+	}
+}
+
+INLINE void dots(const float *rows, size_t n_rows, const float *x, size_t n, float *out)
+{
+	size_t r = 0;
+	for (; r + ROWS <= n_rows; r += ROWS)
+		some_dots(rows + r * n, ROWS, x, n, out + r);
+	for (; r < n_rows; r++)
+		some_dots(rows + r * n, 1, x, n, out + r);
+}
+
+INLINE void sums(const float *rows, const float *by, size_t n_rows, size_t n, float *out)
+{
+	size_t i = 0;
+	for (; i + ROWS * LAYER_LANES <= n; i += ROWS * LAYER_LANES) {
+		lanes sum[ROWS] = {{0}};
+		for (size_t r = 0; r < n_rows; r++)
+			for (size_t k = 0; k < ROWS; k++)
+				sum[k] += by[r] * *(const lanes *)(rows + r * n + i + k * LAYER_LANES);
+		for (size_t k = 0; k < ROWS; k++)
+			*(lanes *)(out + i + k * LAYER_LANES) += sum[k];
+	}
+	for (size_t r = 0; r < n_rows; r++)
+		for (size_t k = i; k < n; k++)
+			out[k] += by[r] * rows[r * n + k];
+}
+
+INLINE void add(float *restrict to, const float *restrict x, float by, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		sums[i] += by * x[i];
+		to[i] += by * x[i];
 }
 
 INLINE void any(const float *x, size_t n, size_t n_inputs, uint32_t *out)
@@ -85,7 +127,7 @@ INLINE float rise(const float *values, const float *v, size_t width)
 }
 
 INLINE void forward(const struct layer_rows *rows, const float *weights, const float *bias, const float *v, size_t width,
-                    float *out, float *sums)
+                    float *out, float *scores)
 {
 	float values[ROWS * MODEL_HIDDEN_MAX];
 	for (size_t row = 0; row < rows->n;) {
@@ -96,7 +138,7 @@ INLINE void forward(const struct layer_rows *rows, const float *weights, const f
 		else
 			values_of(rows, row, 1, weights, bias, width, to);
 		for (size_t r = 0; r < n; r++)
-			sums[row + r] = rise(to + r * width, v, width);
+			scores[row + r] = rise(to + r * width, v, width);
 		row += n;
 	}
 }
@@ -117,24 +159,33 @@ INLINE void adagrad(float *restrict params, float *restrict squares, const float
 	{ \
 		return dot(a, b, n); \
 	} \
-	attribute static void add_##name(float *sums, const float *x, float by, size_t n) \
+	attribute static void dots_##name(const float *rows, size_t n_rows, const float *x, size_t n, float *out) \
 	{ \
-		add(sums, x, by, n); \
+		dots(rows, n_rows, x, n, out); \
+	} \
+	attribute static void sums_##name(const float *rows, const float *by, size_t n_rows, size_t n, float *out) \
+	{ \
+		sums(rows, by, n_rows, n, out); \
+	} \
+	attribute static void add_##name(float *to, const float *x, float by, size_t n) \
+	{ \
+		add(to, x, by, n); \
 	} \
 	attribute static void any_##name(const float *x, size_t n, size_t n_inputs, uint32_t *out) \
 	{ \
 		any(x, n, n_inputs, out); \
 	} \
 	attribute static void forward_##name(const struct layer_rows *rows, const float *weights, const float *bias, \
-	                                     const float *v, size_t width, float *out, float *sums) \
+	                                     const float *v, size_t width, float *out, float *scores) \
 	{ \
-		forward(rows, weights, bias, v, width, out, sums); \
+		forward(rows, weights, bias, v, width, out, scores); \
 	} \
 	attribute static void adagrad_##name(float *params, float *squares, const float *gradient, float rate, size_t n) \
 	{ \
 		adagrad(params, squares, gradient, rate, n); \
 	} \
-	const struct layer_kernels layer_##name = {dot_##name, add_##name, any_##name, forward_##name, adagrad_##name};
+	const struct layer_kernels layer_##name = {dot_##name, dots_##name, sums_##name, add_##name, \
+	                                            any_##name, forward_##name, adagrad_##name};
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 VARIANT(portable, )

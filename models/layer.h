@@ -19,15 +19,19 @@ struct layer_rows {
 struct layer_kernels {
 	/* a . b */
 	float (*dot)(const float *a, const float *b, size_t n);
-	/* sums[n] += by x[n] */
-	void (*add)(float *sums, const float *x, float by, size_t n);
+	/* out[n_rows]: rows[n_rows][n] . x */
+	void (*dots)(const float *rows, size_t n_rows, const float *x, size_t n, float *out);
+	/* out[n] += sum over rows[n_rows][n], each times its by[n_rows] */
+	void (*sums)(const float *rows, const float *by, size_t n_rows, size_t n, float *out);
+	/* to[n] += by x[n] */
+	void (*add)(float *to, const float *x, float by, size_t n);
 	/* Of each of x[n][n_inputs] whether it is 0 in every row, into any[n_inputs]: 0 when so. */
 	void (*any)(const float *x, size_t n, size_t n_inputs, uint32_t *any);
 	/* Every row's values of the units, out[n][width] = inputs . weights + bias, and what they add to its score,
-	 * sums[n] = sum_k v_k max(0, value_k). weights[n_used][width], bias[width], v[width]; width: a multiple of LAYER_LANES,
+	 * scores[n] = sum_k v_k max(0, value_k). weights[n_used][width], bias[width], v[width]; width: a multiple of LAYER_LANES,
 	 * 0 behind the last unit. out NULL: not wanted. */
 	void (*forward)(const struct layer_rows *rows, const float *weights, const float *bias, const float *v, size_t width,
-	                float *out, float *sums);
+	                float *out, float *scores);
 	/* AdaGrad's step for each of params[n]; a gradient of 0 changes nothing. */
 	void (*adagrad)(float *params, float *squares, const float *gradient, float rate, size_t n);
 };

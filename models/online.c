@@ -121,20 +121,21 @@ static void online_explain(const struct model *m, const float *params, const str
 	struct layout l = layout_of(m);
 	const struct layer_kernels *kernels = layer_best();
 	const float *x = s->inputs + row * l.n_inputs;
-	float gain[MODEL_INPUTS_MAX];
+	const float *w = params + l.hidden;
+	float gain[MODEL_INPUTS_MAX], dots[MODEL_HIDDEN_MAX], by[MODEL_HIDDEN_MAX];
 	*base = 0;
 	memcpy(gain, params, l.n_inputs * sizeof(*gain));
+	kernels->dots(w, l.n_hidden, x, l.n_inputs, dots);
 	for (size_t k = 0; k < l.n_hidden; k++) {
-		const float *w = params + l.hidden + k * l.n_inputs;
 		double v = (double)params[l.out + k], b = (double)params[l.bias + k];
-		double moved = (double)kernels->dot(w, x, l.n_inputs), a = moved + b;
+		double moved = (double)dots[k], a = moved + b;
 		double rise = (a > 0 ? a : 0) - (b > 0 ? b : 0);
 		*base += v * (b > 0 ? b : 0);
 		/* Where the unit hardly moves, the multiplier is the gradient. */
 		double multiplier = fabs(moved) > 1e-9 ? rise / moved : b > 0;
-		if (multiplier != 0)
-			kernels->add(gain, w, (float)(v * multiplier), l.n_inputs);
+		by[k] = (float)(v * multiplier);
 	}
+	kernels->sums(w, by, l.n_hidden, l.n_inputs, gain);
 	for (size_t c = 0; c < m->n_columns; c++)
 		out[c] = (double)gain[c] * (double)x[c] + (double)gain[m->n_columns + c] * (double)x[m->n_columns + c];
 }
