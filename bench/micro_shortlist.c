@@ -98,7 +98,7 @@ int main(int argc, char **argv)
 	read_words(kin, &w);
 	printf("a reader's document, learnt  mean   %8.1f us\n", (now_us() - t) / 6000);
 	teach(signals, (uint32_t)(w.now_ms / 60000), config.n_names);
-	struct model_cross *crosses = calloc(CROSSES, sizeof(*crosses));
+	_Atomic float *crosses = calloc(CROSSES, sizeof(*crosses));
 	size_t n_params = model_n_params(model);
 	struct rank_learned *learned = calloc(1, sizeof(*learned) + n_params * sizeof(float));
 	float *squares = calloc(n_params, sizeof(*squares));

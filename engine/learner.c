@@ -26,6 +26,7 @@ static void learning_free(struct learning *m)
 	free(m->squares);
 	free(m->good);
 	free(m->crosses);
+	free(m->cross_sums);
 	free(atomic_load_explicit(&m->published, memory_order_relaxed));
 	free(m);
 }
@@ -97,9 +98,11 @@ static int learning_new(struct learning **out, const struct model *model)
 	m->params = malloc(m->n_params * sizeof(*m->params));
 	m->squares = malloc(m->n_params * sizeof(*m->squares));
 	m->good = malloc(2 * m->n_params * sizeof(*m->good));
-	if (has_crosses(model))
+	if (has_crosses(model)) {
 		m->crosses = calloc(CROSSES, sizeof(*m->crosses));
-	if (!m->params || !m->squares || !m->good || (has_crosses(model) && !m->crosses)) {
+		m->cross_sums = calloc(CROSSES, sizeof(*m->cross_sums));
+	}
+	if (!m->params || !m->squares || !m->good || (has_crosses(model) && (!m->crosses || !m->cross_sums))) {
 		learning_free(m);
 		return -ENOMEM;
 	}
@@ -266,7 +269,7 @@ static void learn_crosses(struct learner *l, struct learning *m, const float *re
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < l->n_cross_at[i]; k++) {
 			uint32_t at = l->cross_at[i][k];
-			model_cross_learn(&m->model->learn, residuals[i], &m->crosses[at]);
+			model_cross_learn(&m->model->learn, residuals[i], &m->cross_sums[at], &m->crosses[at]);
 			m->cross_pages[at / CROSS_PAGE] = PAGE_CHANGED;
 		}
 }
@@ -285,7 +288,7 @@ static void step(struct learner *l, struct learning *m, const struct example *e,
 		sums[i] = 0;
 		l->n_cross_at[i] = m->crosses ? (uint8_t)rank_crosses(m->model, e, i, CROSSES - 1, l->cross_at[i], kind) : 0;
 		for (size_t k = 0; k < l->n_cross_at[i]; k++)
-			sums[i] += atomic_load_explicit(&m->crosses[l->cross_at[i][k]].weight, memory_order_relaxed);
+			sums[i] += atomic_load_explicit(&m->crosses[l->cross_at[i][k]], memory_order_relaxed);
 	}
 	if (total <= 0 || e->n < 2)
 		return;
@@ -374,8 +377,8 @@ static void fall_back(struct learner *l, struct learning *m)
 	memcpy(m->params, m->good, m->n_params * sizeof(*m->good));
 	memcpy(m->squares, m->good + m->n_params, m->n_params * sizeof(*m->good));
 	for (size_t i = 0; m->crosses && i < CROSSES; i++) {
-		atomic_store_explicit(&m->crosses[i].weight, 0, memory_order_release);
-		m->crosses[i].z = m->crosses[i].n = 0;
+		atomic_store_explicit(&m->crosses[i], 0, memory_order_release);
+		m->cross_sums[i] = (struct model_cross){0};
 	}
 	memset(m->cross_pages, PAGE_CHANGED, sizeof(m->cross_pages));
 	m->loss = 0;
@@ -449,7 +452,7 @@ void learner_totals(const struct learner *l, struct learner_totals *out)
 	for (int i = 0; i < CATALOG_MODELS; i++)
 		if (l->learning[i])
 			out->bytes += 5 * l->learning[i]->n_params * sizeof(float) +
-			              (l->learning[i]->crosses ? CROSSES * sizeof(struct model_cross) : 0);
+			              (l->learning[i]->crosses ? CROSSES * (sizeof(float) + sizeof(struct model_cross)) : 0);
 }
 
 /* Examples of a reader (0: of none) and the one of that sequence. The ring closes up as if it had never held them, which is

@@ -24,7 +24,8 @@ struct learning {
 	float *good;             /* [2 * n_params] params and squares as of the last checkpoint, when all was well */
 	double loss;             /* recent mean of a slate's loss over that of a uniform guess */
 	uint64_t n_losses;
-	struct model_cross *crosses; /* [CROSSES]; NULL: the model has none on */
+	_Atomic float *crosses; /* [CROSSES] weights; NULL: the model has none on */
+	struct model_cross *cross_sums; /* [CROSSES], likewise */
 	uint8_t cross_pages[N_CROSS_PAGES]; /* as the store has them: */
 	bool changed;
 	struct rank_learned *_Atomic published;

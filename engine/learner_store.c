@@ -86,8 +86,8 @@ static int save_crosses(struct learning *m, struct store_txn *txn)
 		if (m->cross_pages[page] != PAGE_CHANGED)
 			continue;
 		for (size_t i = 0; i < CROSS_PAGE; i++) {
-			const struct model_cross *c = &m->crosses[page * CROSS_PAGE + i];
-			numbers[3 * i] = atomic_load_explicit(&c->weight, memory_order_relaxed);
+			const struct model_cross *c = &m->cross_sums[page * CROSS_PAGE + i];
+			numbers[3 * i] = atomic_load_explicit(&m->crosses[page * CROSS_PAGE + i], memory_order_relaxed);
 			numbers[3 * i + 1] = c->z;
 			numbers[3 * i + 2] = c->n;
 		}
@@ -209,8 +209,8 @@ static int load_crosses(struct learning *m, struct store_txn *txn)
 		if (!all_finite(numbers, CROSS_PAGE * 3))
 			return -EINVAL;
 		for (size_t i = 0; i < CROSS_PAGE; i++) {
-			struct model_cross *c = &m->crosses[page * CROSS_PAGE + i];
-			atomic_store_explicit(&c->weight, numbers[3 * i], memory_order_relaxed);
+			struct model_cross *c = &m->cross_sums[page * CROSS_PAGE + i];
+			atomic_store_explicit(&m->crosses[page * CROSS_PAGE + i], numbers[3 * i], memory_order_relaxed);
 			c->z = numbers[3 * i + 1];
 			c->n = numbers[3 * i + 2];
 		}

@@ -159,12 +159,12 @@ double model_learn(const struct model *m, const struct model_slate *slate, const
 
 /* ---- hashed crosses, in arrays of the caller's ---- */
 
-/* One slot: its weight, which any thread may read while one learns, and FTRL-proximal's sums. */
+/* FTRL-proximal's sums of one slot. Its weight, which any thread may read while one learns, stands by itself: what scoring
+ * reads is a table that caches hold. */
 struct model_cross {
-	_Atomic float weight;
 	float z, n;
 };
 /* FTRL-proximal's step with gradient g. */
-void model_cross_learn(const struct model_learn *learn, float g, struct model_cross *cross);
+void model_cross_learn(const struct model_learn *learn, float g, struct model_cross *cross, _Atomic float *weight);
 
 #endif

@@ -215,16 +215,16 @@ static double online_learn(const struct model *m, const struct model_slate *s, c
 	return loss;
 }
 
-void model_cross_learn(const struct model_learn *learn, float g, struct model_cross *cross)
+void model_cross_learn(const struct model_learn *learn, float g, struct model_cross *cross, _Atomic float *weight_at)
 {
 	double square = (double)g * (double)g, before = (double)cross->n, alpha = learn->cross_alpha;
 	double sigma = (sqrt(before + square) - sqrt(before)) / alpha, weight = 0;
 	double sum = (double)cross->z + (double)g -
-	             sigma * (double)atomic_load_explicit(&cross->weight, memory_order_relaxed);
+	             sigma * (double)atomic_load_explicit(weight_at, memory_order_relaxed);
 	cross->z = (float)sum;
 	cross->n = (float)(before + square);
 	if (fabs(sum) > learn->cross_l1)
 		weight = -(sum - copysign(learn->cross_l1, sum)) /
 		         ((learn->cross_beta + sqrt(before + square)) / alpha + learn->cross_l2);
-	atomic_store_explicit(&cross->weight, (float)weight, memory_order_release);
+	atomic_store_explicit(weight_at, (float)weight, memory_order_release);
 }

@@ -266,7 +266,7 @@ void catalog_set_boost(struct catalog *c, uint32_t article, float boost)
 	struct catalog_place place = catalog_find(c, article);
 	if (!place.segment)
 		return;
-	atomic_store_explicit(&segment_of(place.segment)->seen.boost[place.slot], boost, memory_order_relaxed);
+	atomic_store_explicit(&segment_of(place.segment)->seen.counts[place.slot].boost, boost, memory_order_relaxed);
 	view_rescore(c, place.segment, place.slot);
 }
 
@@ -328,7 +328,7 @@ static int compact_one(struct catalog *c)
 			.expires_ms = emptiest->visible_until_ms[slot] == INT64_MAX ? 0 : emptiest->visible_until_ms[slot],
 			.source = emptiest->source[slot], .section = emptiest->section[slot], .author = emptiest->author[slot],
 			.language = emptiest->language[slot], .premium = atomic_load(&emptiest->flags[slot]) & SLOT_PREMIUM,
-			.boost = atomic_load(&emptiest->boost[slot]), .editions = atomic_load(&emptiest->editions[slot]),
+			.boost = atomic_load(&emptiest->counts[slot].boost), .editions = atomic_load(&emptiest->editions[slot]),
 			.card = *emptiest->card[slot]};
 		entry.vector = catalog_vector(emptiest, slot, &entry.n_vector);
 		const int8_t *dense = catalog_dense(emptiest, slot, &entry.dense_space);

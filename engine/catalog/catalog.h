@@ -54,6 +54,14 @@ struct catalog_dense {
 	int8_t at[SEGMENT_SLOTS][CATALOG_DENSE];
 };
 
+/* What changes of an article, decayed to the view's minute: a cache line. */
+struct catalog_counts {
+	_Atomic float clicks[N_HALF_LIVES], shows[N_HALF_LIVES];
+	_Atomic float expected[N_HALF_LIVES]; /* clicks that its slates would have had at random */
+	_Atomic float boost;                  /* editor's; 1 is neutral */
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct catalog_counts) == 64, "a line each");
+
 struct catalog_segment {
 	uint64_t number; /* segments are numbered from 0 in order of creation */
 	_Atomic uint32_t count; /* slots filled; load with acquire */
@@ -70,10 +78,7 @@ struct catalog_segment {
 	int64_t visible_until_ms[SEGMENT_SLOTS];          /* expiry and live_days; INT64_MAX for ever */
 	uint64_t created_seq[SEGMENT_SLOTS];              /* when the article number first appeared */
 	_Atomic uint64_t editions[SEGMENT_SLOTS];         /* bit per edition it belongs to */
-	_Atomic float boost[SEGMENT_SLOTS];               /* editor's; 1 is neutral */
-	_Atomic float clicks[SEGMENT_SLOTS][N_HALF_LIVES]; /* decayed to the view's minute */
-	_Atomic float shows[SEGMENT_SLOTS][N_HALF_LIVES];
-	_Atomic float expected[SEGMENT_SLOTS][N_HALF_LIVES]; /* clicks that its slates would have had at random */
+	struct catalog_counts counts[SEGMENT_SLOTS];
 	uint32_t vector_start[SEGMENT_SLOTS + 1];
 	const struct topic_term *_Atomic vectors; /* grows by copy; slot i: [vector_start[i], vector_start[i + 1]) */
 	const struct catalog_dense *_Atomic dense; /* load with acquire; NULL: no story of the segment has a vector */

@@ -4,7 +4,7 @@
 void popularity_show(struct catalog *c, const struct counters *n, const struct catalog_segment *s, uint32_t slot)
 {
 	struct catalog_segment *seen = &segment_of(s)->seen;
-	_Atomic float *const columns[N_CATALOG_COUNTERS] = {seen->clicks[slot], seen->shows[slot], seen->expected[slot]};
+	_Atomic float *const columns[N_CATALOG_COUNTERS] = {seen->counts[slot].clicks, seen->counts[slot].shows, seen->counts[slot].expected};
 	for (int k = 0; k < N_CATALOG_COUNTERS; k++) {
 		float decayed[N_HALF_LIVES];
 		counters_decayed(n, (enum catalog_counter)k, c->minute_ms, decayed);

@@ -98,7 +98,7 @@ uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entr
 	c->visible_until_ms[slot] = visible_until_ms;
 	c->created_seq[slot] = entry->created_seq;
 	atomic_store_explicit(&c->editions[slot], entry->editions, memory_order_relaxed);
-	atomic_store_explicit(&c->boost[slot], entry->boost, memory_order_relaxed);
+	atomic_store_explicit(&c->counts[slot].boost, entry->boost, memory_order_relaxed);
 	struct topic_term *vectors =
 		(struct topic_term *)(uintptr_t)atomic_load_explicit(&c->vectors, memory_order_relaxed);
 	if (entry->n_vector)

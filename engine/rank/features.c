@@ -146,7 +146,7 @@ static float age_hours(const struct catalog_segment *s, uint32_t slot, int64_t m
 
 static float click_through(const struct catalog_segment *s, uint32_t slot)
 {
-	float clicks = load(&s->clicks[slot][HALF_LIFE_12H]), shows = load(&s->shows[slot][HALF_LIFE_12H]);
+	float clicks = load(&s->counts[slot].clicks[HALF_LIFE_12H]), shows = load(&s->counts[slot].shows[HALF_LIFE_12H]);
 	/* Clicks of what nobody reported as shown say nothing of click-through: they count as if shown at the usual rate. */
 	if (clicks > shows)
 		shows += (clicks - shows) / CTR_PRIOR;
@@ -161,17 +161,17 @@ static float shared_value(enum feature feature, const struct catalog_segment *s,
 	case FEATURE_AGE:
 		return log1pf(age_hours(s, slot, minute_ms));
 	case FEATURE_POPULAR_1H:
-		return log1pf(load(&s->clicks[slot][HALF_LIFE_1H]));
+		return log1pf(load(&s->counts[slot].clicks[HALF_LIFE_1H]));
 	case FEATURE_POPULAR_12H:
-		return log1pf(load(&s->clicks[slot][HALF_LIFE_12H]));
+		return log1pf(load(&s->counts[slot].clicks[HALF_LIFE_12H]));
 	case FEATURE_POPULAR_48H:
-		return log1pf(load(&s->clicks[slot][HALF_LIFE_48H]));
+		return log1pf(load(&s->counts[slot].clicks[HALF_LIFE_48H]));
 	case FEATURE_CTR:
 		return click_through(s, slot);
 	case FEATURE_BOOST:
-		return logf(load(&s->boost[slot]));
+		return logf(load(&s->counts[slot].boost));
 	case FEATURE_EXPLORE:
-		return 1 / sqrtf(1 + load(&s->shows[slot][HALF_LIFE_48H]));
+		return 1 / sqrtf(1 + load(&s->counts[slot].shows[HALF_LIFE_48H]));
 	default:
 		return 0;
 	}

@@ -97,7 +97,7 @@ static void sum_crosses(const struct rank_part *part, const struct example *e, f
 		if (i >= AHEAD) {
 			float sum = 0;
 			for (size_t k = 0; k < n[place]; k++)
-				sum += atomic_load_explicit(&l->crosses[at[place][k]].weight, memory_order_acquire);
+				sum += atomic_load_explicit(&l->crosses[at[place][k]], memory_order_acquire);
 			sums[i - AHEAD] = sum;
 		}
 		n[place] = i < e->n ? rank_crosses(part->model, e, i, l->cross_mask, at[place], kind) : 0;

@@ -10,7 +10,7 @@
 /* What a learning model has learnt so far: immutable once published, but for the crosses, which change in place. */
 struct rank_learned {
 	uint64_t step;                /* examples learnt */
-	const struct model_cross *crosses; /* [cross_mask + 1]; NULL none */
+	const _Atomic float *crosses; /* [cross_mask + 1] weights; NULL none */
 	uint32_t cross_mask;
 	/* Odd while crosses are being changed; a score taken while it stood at one even number is of this step alone. */
 	const _Atomic uint64_t *changes;

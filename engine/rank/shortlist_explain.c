@@ -84,11 +84,6 @@ static uint32_t topic_of(const struct rank_request *q, const struct rank_item *i
 	}
 }
 
-static float load_weight(const struct model_cross *cross)
-{
-	return atomic_load_explicit(&cross->weight, memory_order_relaxed);
-}
-
 /* What a score is made of, by column and by kind of cross. */
 struct explained {
 	double columns[N_COLUMNS], crosses[N_CROSSES], base;
@@ -104,7 +99,7 @@ static void add_crosses(const struct rank_part *part, const struct example *e, s
 		return;
 	size_t n = rank_crosses(part->model, e, i, l->cross_mask, at, kind);
 	for (size_t k = 0; k < n; k++)
-		x->crosses[kind[k]] += part->weight * (double)load_weight(&l->crosses[at[k]]);
+		x->crosses[kind[k]] += part->weight * (double)atomic_load_explicit(&l->crosses[at[k]], memory_order_relaxed);
 }
 
 static int add_part(const struct rank_part *part, const struct example *e, size_t i, float *inputs, struct explained *x)

@@ -52,7 +52,16 @@ struct stood {
 	uint64_t number; /* of the space */
 	float at[KIN_DIMS + 1];
 };
-enum { STOOD = 4096 };
+/* Where an article's stands in the table. */
+static inline uint64_t reading_place(const struct catalog_segment *s, uint32_t slot)
+{
+	return s->number * SEGMENT_SLOTS + slot + 1;
+}
+enum { STOOD = 8192 };
+static inline size_t reading_stood(uint64_t place)
+{
+	return place * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (STOOD - 1);
+}
 
 /* Which groups of columns the model looks at. */
 struct wanted {

@@ -17,11 +17,8 @@ static void fetch(const struct rank_item *item)
 	const struct catalog_segment *s = item->segment;
 	if (!s)
 		return;
-	__builtin_prefetch(&s->clicks[item->slot]);
-	__builtin_prefetch(&s->shows[item->slot]);
-	__builtin_prefetch(&s->expected[item->slot]);
+	__builtin_prefetch(&s->counts[item->slot]);
 	__builtin_prefetch(&s->published_ms[item->slot]);
-	__builtin_prefetch(&s->boost[item->slot]);
 	__builtin_prefetch(&s->section[item->slot]);
 	__builtin_prefetch(&s->source[item->slot]);
 	__builtin_prefetch(&s->words[item->slot]);
@@ -59,13 +56,13 @@ static void take_counts(const struct reading *g, struct counts *c, const struct 
 			fetch(&items[i + AHEAD]);
 		for (size_t h = 0; h < N_HALF_LIVES; h++) {
 			size_t at = i * N_HALF_LIVES + h;
-			c->clicks[at] = s ? load(&s->clicks[slot][h]) : 0;
-			c->shows[at] = s ? load(&s->shows[slot][h]) : 0;
-			c->expected[at] = s ? load(&s->expected[slot][h]) : 0;
+			c->clicks[at] = s ? load(&s->counts[slot].clicks[h]) : 0;
+			c->shows[at] = s ? load(&s->counts[slot].shows[h]) : 0;
+			c->expected[at] = s ? load(&s->counts[slot].expected[h]) : 0;
 		}
 		int64_t age_ms = s ? g->request->now_ms - s->published_ms[slot] : 0;
 		c->hours[i] = age_ms > 0 ? 1 + (float)((double)age_ms / 3600000) : 1;
-		c->boost[i] = s ? load(&s->boost[slot]) : 1;
+		c->boost[i] = s ? load(&s->counts[slot].boost) : 1;
 	}
 }
 
@@ -351,11 +348,16 @@ static void measure_one(struct reading *g, const struct rank_item *item, struct 
 _Static_assert((int)CATALOG_DENSE == (int)KERNEL_WIDTH, "dots are of whole vectors");
 _Static_assert((int)EXAMPLE_WORDS == (int)CATALOG_WORDS && (int)KIN_WORDS == (int)CATALOG_WORDS, "the same words");
 
-static void fetch_vector(const struct rank_item *item)
+static void fetch_vector(const struct reading *g, const struct rank_item *item)
 {
 	size_t n;
 	if (!item->segment)
 		return;
+	if (g->wanted.kin) {
+		const struct stood *stood = &g->stood[reading_stood(reading_place(item->segment, item->slot))];
+		__builtin_prefetch(stood);
+		__builtin_prefetch((const char *)(stood + 1) - 1);
+	}
 	const struct topic_term *vector = catalog_vector(item->segment, item->slot, &n);
 	for (size_t i = 0; i < n; i += 64 / sizeof(*vector))
 		__builtin_prefetch(&vector[i]);
@@ -368,7 +370,7 @@ int shortlist_measure(struct reading *g, struct example *e, const struct rank_it
 		return r;
 	for (size_t i = 0; i < e->n; i++) {
 		if (i + AHEAD < e->n)
-			fetch_vector(&items[i + AHEAD]);
+			fetch_vector(g, &items[i + AHEAD]);
 		e->slots[i].article = items[i].article;
 		if (items[i].segment)
 			measure_one(g, &items[i], &e->slots[i], e->columns + i * e->n_columns);

@@ -234,8 +234,8 @@ static int count_names(struct reading *g, size_t n)
 const float *reading_stands(struct reading *g, const struct catalog_segment *s, uint32_t slot)
 {
 	const struct kin_space *space = g->two->space;
-	uint64_t place = s->number * SEGMENT_SLOTS + slot + 1;
-	struct stood *stood = &g->stood[hash_mix64(place) % STOOD];
+	uint64_t place = reading_place(s, slot);
+	struct stood *stood = &g->stood[reading_stood(place)];
 	if (stood->place != place || stood->number != space->number) {
 		stood->place = place;
 		stood->number = space->number;

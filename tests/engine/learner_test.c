@@ -317,7 +317,7 @@ static bool is_as_new(const struct rank_learned *learned, const struct model *m)
 	for (size_t i = 0; i < n; i++) /* hidden weights are drawn; what is scored by is 0 */
 		as_new = as_new && (i >= 2 * N_COLUMNS || learned->params[i] == params[i]);
 	for (uint32_t i = 0; learned->crosses && i <= learned->cross_mask; i++)
-		as_new = as_new && atomic_load(&learned->crosses[i].weight) == 0;
+		as_new = as_new && atomic_load(&learned->crosses[i]) == 0;
 	free(params);
 	free(squares);
 	return as_new;
@@ -385,7 +385,7 @@ static void test_a_new_version_over_an_old_one(void **state)
 	const struct rank_learned *a = learned_of(never, 2), *b = learned_of(again, 2);
 	assert_memory_equal(a->params, b->params, model_n_params(&models[2]) * sizeof(float));
 	for (uint32_t i = 0; i <= a->cross_mask; i++)
-		assert_true(atomic_load(&a->crosses[i].weight) == atomic_load(&b->crosses[i].weight));
+		assert_true(atomic_load(&a->crosses[i]) == atomic_load(&b->crosses[i]));
 	learner_free(old);
 	learner_free(fresh);
 	learner_free(never);
@@ -414,7 +414,7 @@ static void test_a_model_that_goes_wrong(void **state)
 	assert_int_equal(totals.n_fallbacks, 1);
 	assert_memory_equal(learned_of(l, 2)->params, good, n);
 	for (uint32_t i = 0; i <= learned_of(l, 2)->cross_mask; i++)
-		assert_true(atomic_load(&learned_of(l, 2)->crosses[i].weight) == 0);
+		assert_true(atomic_load(&learned_of(l, 2)->crosses[i]) == 0);
 	assert_false(is_as_new(learned_of(l, 1), &models[1])); /* the other goes on */
 	assert_int_equal(learned_of(l, 1)->step, 21);
 	models[2].learn.rate = 0.05;
@@ -424,7 +424,7 @@ static void test_a_model_that_goes_wrong(void **state)
 	assert_int_equal(load(again, f->store), 0);
 	assert_memory_equal(learned_of(again, 2)->params, good, n);
 	for (uint32_t i = 0; i <= learned_of(again, 2)->cross_mask; i++)
-		assert_true(atomic_load(&learned_of(again, 2)->crosses[i].weight) == 0);
+		assert_true(atomic_load(&learned_of(again, 2)->crosses[i]) == 0);
 	learner_free(again);
 	learner_free(l);
 	free(good);

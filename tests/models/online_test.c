@@ -182,22 +182,23 @@ static void test_adagrad_by_hand(void **state)
 static void test_ftrl_by_hand(void **state)
 {
 	struct model_learn learn = {.cross_alpha = 0.1, .cross_beta = 1, .cross_l1 = 0.5, .cross_l2 = 1};
-	struct model_cross c = {.weight = 0};
-	model_cross_learn(&learn, 1, &c);
+	struct model_cross c = {0};
+	_Atomic float weight = 0;
+	model_cross_learn(&learn, 1, &c, &weight);
 	near((double)c.n, 1);
 	near((double)c.z, 1);                         /* sigma 10, weight 0 */
-	near((double)c.weight, -0.023809524);         /* -(1 - .5) / ((1 + 1) / .1 + 1) */
-	model_cross_learn(&learn, -2, &c);
+	near((double)weight, -0.023809524);         /* -(1 - .5) / ((1 + 1) / .1 + 1) */
+	model_cross_learn(&learn, -2, &c, &weight);
 	near((double)c.n, 5);
 	near((double)c.z, -0.705698101);              /* 1 - 2 - 12.36067977 x -.02380952 */
-	near((double)c.weight, 0.006165885);          /* .205698101 / ((1 + 2.23606798) / .1 + 1) */
-	model_cross_learn(&learn, 0.5f, &c);
+	near((double)weight, 0.006165885);          /* .205698101 / ((1 + 2.23606798) / .1 + 1) */
+	model_cross_learn(&learn, 0.5f, &c, &weight);
 	near((double)c.n, 5.25);
 	near((double)c.z, -0.209102894);              /* -.705698101 + .5 - .55219870 x .006165885 */
-	assert_true(c.weight == 0);                   /* |z| <= l1 */
+	assert_true(weight == 0);                   /* |z| <= l1 */
 	learn.cross_l1 = 0;
-	model_cross_learn(&learn, 0, &c);
-	near((double)c.weight, 0.006165885);          /* .209102894 / ((1 + 2.29128785) / .1 + 1) */
+	model_cross_learn(&learn, 0, &c, &weight);
+	near((double)weight, 0.006165885);          /* .209102894 / ((1 + 2.29128785) / .1 + 1) */
 }
 
 static void random_params(const struct model *m, struct rng *rng, float *params)

@@ -27,9 +27,9 @@ void shared_score(void *ctx, unsigned model, const struct catalog_segment *s, ui
 		size_t n_vector;
 		catalog_vector(s, slot, &n_vector);
 		sum = mix(mix(mix(sum, s->article[slot]), (uint64_t)s->published_ms[slot]), n_vector);
-		sum = mix(mix(sum, s->source[slot]), bits_of(s->boost[slot]));
+		sum = mix(mix(sum, s->source[slot]), bits_of(s->counts[slot].boost));
 		for (int h = 0; h < N_HALF_LIVES; h++)
-			sum = mix(mix(sum, bits_of(s->clicks[slot][h])), bits_of(s->shows[slot][h]));
+			sum = mix(mix(sum, bits_of(s->counts[slot].clicks[h])), bits_of(s->counts[slot].shows[h]));
 		out[i] = (int32_t)(uint32_t)sum;
 	}
 }
@@ -66,7 +66,7 @@ static void compare_columns(const struct model_article *a, const struct catalog_
 	assert_int_equal(s->visible_until_ms[slot], a->until_ms);
 	assert_int_equal(s->created_seq[slot], e->created_seq);
 	assert_true(s->editions[slot] == e->editions);
-	assert_true(bits_of(s->boost[slot]) == bits_of(e->boost));
+	assert_true(bits_of(s->counts[slot].boost) == bits_of(e->boost));
 	size_t n;
 	const struct topic_term *vector = catalog_vector(s, slot, &n);
 	assert_int_equal(n, e->n_vector);
@@ -105,8 +105,8 @@ void compare_article(struct comparison *c, uint32_t article)
 	assert_true(place.slot < place.segment->count);
 	assert_true(catalog_slot_alive(place.segment, place.slot, catalog_moves(c->catalog)));
 	compare_columns(a, place.segment, place.slot);
-	compare_decayed(c, article, CATALOG_CLICKS, place.segment->clicks[place.slot]);
-	compare_decayed(c, article, CATALOG_SHOWS, place.segment->shows[place.slot]);
+	compare_decayed(c, article, CATALOG_CLICKS, place.segment->counts[place.slot].clicks);
+	compare_decayed(c, article, CATALOG_SHOWS, place.segment->counts[place.slot].shows);
 	compare_shared(c, place.segment, place.slot);
 }
 

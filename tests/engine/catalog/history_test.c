@@ -461,13 +461,13 @@ static void counters_have_a_most(void **state)
 	assert_true(span_equal(buf_span(&record), buf_span(&again)));
 	struct catalog_place one = catalog_find(h.c.catalog, 1), two = catalog_find(h.c.catalog, 2);
 	for (int k = 0; k < N_HALF_LIVES; k++)
-		assert_true(one.segment->clicks[one.slot][k] == two.segment->clicks[two.slot][k]);
+		assert_true(one.segment->counts[one.slot].clicks[k] == two.segment->counts[two.slot].clicks[k]);
 	/* A hundred hours on, all that was counted is too old, and there is room again. START_MS lies 13 whole minutes into
 	 * its quarter, 6 after where the age of a quarter counts from. */
 	assert_int_equal(catalog_tick(h.c.catalog, START_MS + 400 * QUARTER_MS, NULL, NULL), 0);
-	assert_true(one.segment->clicks[one.slot][4] == 0);
+	assert_true(one.segment->counts[one.slot].clicks[4] == 0);
 	assert_int_equal(catalog_count(h.c.catalog, 1, CATALOG_CLICKS, START_MS + 400 * QUARTER_MS, 1), 0);
-	assert_true(fabs((double)one.segment->clicks[one.slot][0] - exp2(-6.0 / 15)) < 1e-6);
+	assert_true(fabs((double)one.segment->counts[one.slot].clicks[0] - exp2(-6.0 / 15)) < 1e-6);
 	buf_free(&record);
 	buf_free(&again);
 	end(&h);

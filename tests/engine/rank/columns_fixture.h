@@ -95,9 +95,9 @@ static inline void count(uint32_t article, float clicks, float shows, float expe
 	struct catalog_place at = catalog_find(catalog, article);
 	struct catalog_segment *s = (struct catalog_segment *)(uintptr_t)at.segment;
 	for (int h = 0; h < N_HALF_LIVES; h++) {
-		atomic_store(&s->clicks[at.slot][h], clicks * (float)(h + 1));
-		atomic_store(&s->shows[at.slot][h], shows * (float)(h + 1));
-		atomic_store(&s->expected[at.slot][h], expected * (float)(h + 1));
+		atomic_store(&s->counts[at.slot].clicks[h], clicks * (float)(h + 1));
+		atomic_store(&s->counts[at.slot].shows[h], shows * (float)(h + 1));
+		atomic_store(&s->counts[at.slot].expected[h], expected * (float)(h + 1));
 	}
 }
 

@@ -16,7 +16,7 @@ static struct world world;
 static struct rank_scratch *scratch;
 static struct signals *signals;
 static struct model model;
-static struct model_cross *crosses;
+static _Atomic float *crosses;
 static struct rank_learned *learned;
 static _Atomic uint64_t changes;
 static struct rank_stage_two two;
@@ -58,7 +58,7 @@ static void random_model(bool with_crosses)
 	for (size_t i = 0; i < n; i++)
 		learned->params[i] = (float)(rng_double(&world.rng) - 0.5) * 0.3f;
 	for (size_t i = 0; i <= MASK; i++)
-		atomic_store(&crosses[i].weight, (float)(rng_double(&world.rng) - 0.5));
+		atomic_store(&crosses[i], (float)(rng_double(&world.rng) - 0.5));
 	learned->crosses = with_crosses ? crosses : NULL;
 	learned->cross_mask = MASK;
 	learned->changes = &changes;
