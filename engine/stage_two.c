@@ -36,12 +36,14 @@ int query_order(struct engine_worker *w, struct arena *arena, struct query *quer
 	return rank_shortlist_order(query->rank.model, &query->two, query->example, items, n, arena);
 }
 
-/* The slot of an article in the query's example; -1 when it was not of the shortlist. */
-static ptrdiff_t slot_of(const struct query *query, uint32_t article)
+/* The slot of an item in the query's example; -1 when it was not of the shortlist. */
+static ptrdiff_t slot_of(const struct query *query, const struct rank_item *item)
 {
 	const struct example *e = query->example;
+	if (e && item->listed < e->n && e->slots[item->listed].article == item->article)
+		return item->listed;
 	for (size_t i = 0; e && i < e->n; i++)
-		if (e->slots[i].article == article)
+		if (e->slots[i].article == item->article)
 			return (ptrdiff_t)i;
 	return -1;
 }
@@ -65,46 +67,17 @@ static int telling(const struct rank_row *row)
 	return 2 + of[row->told].own - of[row->told].plain;
 }
 
-/* Rows that say the same of the same topic become one, to the front; it stands where the largest of them that raise the
- * story does. Returns how many there are. */
-static size_t join_rows(struct rank_row *rows, size_t n)
-{
-	double most[RANK_ROWS_MAX]; /* [n_joined] largest of what raises */
-	uint16_t joined[N_RANK_TOLD] = {0}; /* 1 + index of those without a topic */
-	size_t n_joined = 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct rank_row row = rows[i];
-		size_t at = row.topic ? 0 : joined[row.told] ? joined[row.told] - 1u : n_joined;
-		while (at < n_joined && (rows[at].told != row.told || rows[at].topic != row.topic))
-			at++;
-		if (at == n_joined) {
-			rows[n_joined] = row;
-			rows[n_joined].code = rank_told_names[row.told];
-			rows[n_joined].contribution = 0;
-			most[n_joined++] = 0;
-			if (!row.topic)
-				joined[row.told] = (uint16_t)n_joined;
-		}
-		rows[at].contribution += row.contribution;
-		if (row.contribution > most[at]) {
-			most[at] = row.contribution;
-			rows[at].stands = row.stands;
-		}
-	}
-	return n_joined;
-}
-
-/* What a reader is told: rows that say the same as one, those that raised the story, the most telling first, nothing that
- * adds less than a twentieth of the largest. Moves them to the front and returns how many. */
+/* What a reader is told of joined rows: those that raised the story, the most telling first, nothing that adds less than a
+ * twentieth of the largest. Moves them to the front and returns how many. */
 static size_t choose_rows(struct rank_row *rows, size_t n)
 {
 	enum { MOST = 3 };
 	struct rank_row chosen[MOST];
-	size_t n_joined = join_rows(rows, n), n_chosen = 0;
+	size_t n_chosen = 0;
 	double largest = 0;
-	for (size_t i = 0; i < n_joined; i++)
+	for (size_t i = 0; i < n; i++)
 		largest = rows[i].contribution > largest ? rows[i].contribution : largest;
-	for (size_t i = 0; i < n_joined; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct rank_row *row = &rows[i];
 		if (row->told == RANK_TOLD_BASE || row->contribution <= 0 || row->contribution * 20 < largest)
 			continue;
@@ -129,12 +102,12 @@ static size_t choose_rows(struct rank_row *rows, size_t n)
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                   bool all, struct feed_item *out)
 {
-	ptrdiff_t slot = slot_of(query, item->article);
+	ptrdiff_t slot = slot_of(query, item);
 	struct rank_row *rows = arena_alloc(arena, RANK_ROWS_MAX * sizeof(*rows));
 	if (slot < 0)
 		return 1;
 	int n = rows ? rank_shortlist_explain(w->engine->catalog, &query->two, &query->rank, query->example, (size_t)slot, item,
-	                                      arena, rows)
+	                                      !all, arena, rows)
 	             : -ENOMEM;
 	if (n < 0)
 		return n;
@@ -166,7 +139,7 @@ int query_wait(struct engine_worker *w, struct arena *arena, const struct query 
 	if (!which || !positions)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		ptrdiff_t slot = slot_of(query, items[i].article);
+		ptrdiff_t slot = slot_of(query, &items[i]);
 		unsigned position = first_position ? first_position + (unsigned)i : 0;
 		if (slot < 0)
 			continue;

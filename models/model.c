@@ -309,6 +309,12 @@ int model_shortlist_score(const struct model *m, const float *params, const stru
 	return 0;
 }
 
+void model_score_distances(const struct model *m, const float *params, const float *distances, size_t n, const float *by_z,
+                           const float *by_c, double *out)
+{
+	online_score_distances(m, params, distances, n, by_z, by_c, out);
+}
+
 int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t i,
                             double *out, double *base)
 {

@@ -145,6 +145,11 @@ void model_params_init(const struct model *m, uint64_t seed, float *params, floa
 int model_shortlist_score(const struct model *m, const float *params, const struct model_slate *slate, double *out)
 	__attribute__((warn_unused_result));
 
+/* The same of a kind that learns, without crosses, where no input is cut: column c's are its distance from the mean times by_z[c]
+ * and times by_c[c]. distances[n][n_columns]; out[n]. */
+void model_score_distances(const struct model *m, const float *params, const float *distances, size_t n, const float *by_z,
+                           const float *by_c, double *out);
+
 /* Each column's part of row i's score, into out[n_columns], and *base, the score they start from: base + sum(out) + cross
  * sum = score. The kinds that learn start from the score of the shortlist's mean; linear parts exactly, the hidden layer by
  * DeepLIFT-Rescale (Shrikumar and others 2017). Trees start from their mean score in training, by TreeSHAP (Lundberg and

@@ -7,22 +7,25 @@
  * While learning, position's entry is added: readers see the top of a list first, and that must not be laid to the
  * stories' account. Scoring leaves it out. */
 
-enum { ROWS_AT_ONCE = MODEL_SLATE_MAX }; /* of scoring */
-
 struct layout {
 	size_t n_inputs, n_hidden;
 	size_t position, hidden, bias, out, n; /* where each part begins */
 };
 
-static struct layout layout_of(const struct model *m)
+static struct layout layout_with(size_t n_inputs, size_t n_hidden)
 {
-	struct layout l = {.n_inputs = 2 * m->n_columns, .n_hidden = m->learn.hidden};
+	struct layout l = {.n_inputs = n_inputs, .n_hidden = n_hidden};
 	l.position = l.n_inputs;
 	l.hidden = l.position + MODEL_POSITIONS;
 	l.bias = l.hidden + l.n_hidden * l.n_inputs;
 	l.out = l.bias + l.n_hidden;
 	l.n = l.out + l.n_hidden;
 	return l;
+}
+
+static struct layout layout_of(const struct model *m)
+{
+	return layout_with(2 * m->n_columns, m->learn.hidden);
 }
 
 static float uniform(uint64_t *state)
@@ -101,17 +104,41 @@ static void score_rows(const struct layout *l, const float *params, const struct
 		out[i] += kernels->dot(params, s->inputs + i * l->n_inputs, l->n_inputs);
 }
 
-static void online_score(const struct model *m, const float *params, const struct model_slate *s, double *out)
+static void score_all(const struct layout *l, const float *params, const struct model_slate *s, double *out)
 {
-	struct layout l = layout_of(m);
-	float sums[ROWS_AT_ONCE];
-	for (size_t first = 0; first < s->n; first += ROWS_AT_ONCE) {
-		const size_t left = s->n - first, n = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
-		const struct model_slate some = {.n = n, .n_columns = s->n_columns, .inputs = s->inputs + first * l.n_inputs};
-		score_rows(&l, params, &some, NULL, sums);
+	float sums[MODEL_SLATE_MAX];
+	for (size_t first = 0; first < s->n; first += MODEL_SLATE_MAX) {
+		const size_t left = s->n - first, n = left < MODEL_SLATE_MAX ? left : MODEL_SLATE_MAX;
+		const struct model_slate some = {.n = n, .n_columns = s->n_columns, .inputs = s->inputs + first * l->n_inputs};
+		score_rows(l, params, &some, NULL, sums);
 		for (size_t i = 0; i < n; i++)
 			out[first + i] = (double)sums[i] + (s->cross_sums ? (double)s->cross_sums[first + i] : 0);
 	}
+}
+
+static void online_score(const struct model *m, const float *params, const struct model_slate *s, double *out)
+{
+	struct layout l = layout_of(m);
+	score_all(&l, params, s, out);
+}
+
+/* As a model of one input a column, whose weights are those of z and c in units of the column. */
+static void online_score_distances(const struct model *m, const float *params, const float *distances, size_t n,
+                                   const float *by_z, const float *by_c, double *out)
+{
+	enum { PARAMS_MAX = MODEL_COLUMNS_MAX + MODEL_POSITIONS + MODEL_HIDDEN_MAX * (MODEL_COLUMNS_MAX + 2) };
+	const size_t n_columns = m->n_columns;
+	struct layout from = layout_of(m), to = layout_with(n_columns, m->learn.hidden);
+	float joined[PARAMS_MAX];
+	for (size_t k = 0; k <= to.n_hidden; k++) { /* the linear part, then the units */
+		const float *w = k ? params + from.hidden + (k - 1) * from.n_inputs : params;
+		float *at = k ? joined + to.hidden + (k - 1) * n_columns : joined;
+		for (size_t c = 0; c < n_columns; c++)
+			at[c] = w[c] * by_z[c] + w[n_columns + c] * by_c[c];
+	}
+	memcpy(joined + to.bias, params + from.bias, 2 * to.n_hidden * sizeof(*joined));
+	const struct model_slate s = {.n = n, .n_columns = n_columns, .inputs = distances};
+	score_all(&to, joined, &s, out);
 }
 
 /* The reference is the shortlist's mean, whose inputs are all 0: a unit's value there is its bias. */

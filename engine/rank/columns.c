@@ -102,20 +102,29 @@ const struct model_names rank_model_names = {
 	.features = rank_feature_names, .columns = rank_column_names, .groups = rank_column_groups,
 	.crosses = rank_cross_names, .n_features = N_FEATURES, .n_columns = N_COLUMNS, .n_crosses = N_CROSSES};
 
+enum { Z_MOST = 6, C_MOST = 8 };
+
+void rank_input_scales(const struct model *m, const struct example *e, float by_z[N_COLUMNS], float by_c[N_COLUMNS],
+                       float most[N_COLUMNS])
+{
+	for (size_t c = 0; c < N_COLUMNS; c++) {
+		bool on = m->columns[c], spread = on && e->deviation[c] > 1e-5f;
+		by_z[c] = spread ? 1 / e->deviation[c] : 0;
+		by_c[c] = on ? 1 / scales[c] : 0;
+		most[c] = spread ? fminf(Z_MOST * e->deviation[c], C_MOST * scales[c]) : on ? C_MOST * scales[c] : INFINITY;
+	}
+}
+
 void rank_inputs(const struct model *m, const struct example *e, const uint16_t *which, size_t n, float *out)
 {
 	const struct kernels *kernels = kernels_best();
-	float per_deviation[N_COLUMNS], per_scale[N_COLUMNS];
-	for (size_t c = 0; c < N_COLUMNS; c++) {
-		bool on = m->columns[c];
-		per_deviation[c] = on && e->deviation[c] > 1e-5f ? 1 / e->deviation[c] : 0;
-		per_scale[c] = on ? 1 / scales[c] : 0;
-	}
+	float by_z[N_COLUMNS], by_c[N_COLUMNS], most[N_COLUMNS];
+	rank_input_scales(m, e, by_z, by_c, most);
 	for (size_t i = 0; i < n; i++) {
 		const float *x = e->columns + which[i] * e->n_columns;
 		float *z = out + i * 2 * N_COLUMNS;
-		kernels->inputs(x, e->mean, per_deviation, 6, N_COLUMNS, z);
-		kernels->inputs(x, e->mean, per_scale, 8, N_COLUMNS, z + N_COLUMNS);
+		kernels->inputs(x, e->mean, by_z, Z_MOST, N_COLUMNS, z);
+		kernels->inputs(x, e->mean, by_c, C_MOST, N_COLUMNS, z + N_COLUMNS);
 	}
 }
 

@@ -111,6 +111,10 @@ extern const struct model_names rank_model_names;
  * out[n][2 * N_COLUMNS]. z is cut at 6 deviations, c at 8 scales. */
 void rank_inputs(const struct model *m, const struct example *e, const uint16_t *which, size_t n, float *out);
 
+/* What a column's distance from the mean is taken by to be z, and c, and how far either way neither is cut. */
+void rank_input_scales(const struct model *m, const struct example *e, float by_z[N_COLUMNS], float by_c[N_COLUMNS],
+                       float most[N_COLUMNS]);
+
 /* The hashed slots of one story's crosses that the model has on, with their kinds. mask: slots of the table less one.
  * Returns how many. */
 size_t rank_crosses(const struct model *m, const struct example *e, size_t slot, uint32_t mask,

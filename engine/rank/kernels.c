@@ -40,23 +40,23 @@ INLINE void logs(float *x, size_t n)
 		x[i] = log_of(x[i]);
 }
 
-/* Sums are doubles: a column that is the same for all must come out with no deviation, however many there are. */
+/* Sums are of distances from the first row: a column that is the same for all must come out with no deviation. */
 INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_columns, float *mean, float *deviation)
 {
-	double sum[COLUMNS_AT_ONCE] = {0}, square[COLUMNS_AT_ONCE] = {0};
-	for (size_t i = 0; i < n; i++)
+	float sum[COLUMNS_AT_ONCE] = {0}, square[COLUMNS_AT_ONCE] = {0};
+	for (size_t i = 1; i < n; i++)
 		for (size_t c = 0; c < n_columns; c++)
-			sum[c] += (double)x[i * stride + c];
+			sum[c] += x[i * stride + c] - x[c];
 	for (size_t c = 0; c < n_columns; c++)
-		sum[c] /= (double)n;
+		sum[c] = x[c] + sum[c] / (float)n;
 	for (size_t i = 0; i < n; i++)
 		for (size_t c = 0; c < n_columns; c++) {
-			double d = (double)x[i * stride + c] - sum[c];
+			float d = x[i * stride + c] - sum[c];
 			square[c] += d * d;
 		}
 	for (size_t c = 0; c < n_columns; c++) {
-		mean[c] = (float)sum[c];
-		deviation[c] = (float)sqrt(square[c] / (double)n);
+		mean[c] = sum[c];
+		deviation[c] = sqrtf(square[c] / (float)n);
 	}
 }
 
@@ -84,6 +84,20 @@ INLINE void inputs(const float *x, const float *mean, const float *by, float lim
 		float z = (x[i] - mean[i]) * by[i];
 		z = z > limit ? limit : z;
 		out[i] = z < -limit ? -limit : z;
+	}
+}
+
+INLINE void distances(const float *x, size_t n, size_t n_columns, const float *mean, const float *most, float *out,
+                      uint8_t *beyond)
+{
+	for (size_t i = 0; i < n; i++) {
+		int32_t over = 0;
+		for (size_t c = 0; c < n_columns; c++) {
+			float d = x[i * n_columns + c] - mean[c];
+			out[i * n_columns + c] = d;
+			over |= fabsf(d) > most[c];
+		}
+		beyond[i] = (uint8_t)over;
 	}
 }
 
@@ -116,11 +130,17 @@ INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 	{ \
 		inputs(x, mean, by, limit, n, out); \
 	} \
+	attribute static void distances_##name(const float *x, size_t n, size_t n_columns, const float *mean, \
+	                                       const float *most, float *out, uint8_t *beyond) \
+	{ \
+		distances(x, n, n_columns, mean, most, out, beyond); \
+	} \
 	attribute static void dots_##name(const int16_t *a, const int16_t *b, size_t n, int32_t *out) \
 	{ \
 		dots(a, b, n, out); \
 	} \
-	const struct kernels kernels_##name = {logs_##name, moments_##name, ranks_##name, inputs_##name, dots_##name};
+	const struct kernels kernels_##name = {logs_##name, moments_##name, ranks_##name, inputs_##name, \
+	                                      distances_##name, dots_##name};
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 VARIANT(portable, )

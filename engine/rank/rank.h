@@ -110,6 +110,7 @@ struct rank_item {
 	int64_t published_ms;
 	const struct catalog_segment *segment;
 	uint32_t slot;
+	uint16_t listed; /* its slot in the shortlist's example that gave the score; only a hint */
 	bool for_caps; /* of an item placed before: it counts for caps and is similar to nothing */
 };
 

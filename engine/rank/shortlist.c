@@ -106,17 +106,73 @@ static void sum_crosses(const struct rank_part *part, const struct example *e, f
 	}
 }
 
-/* inputs: [n][2 * N_COLUMNS], sums: [n], scratch both. */
-static int score_part(const struct rank_part *part, const struct example *e, const uint16_t *which, float *inputs,
-                      float *sums, double *out)
+/* Scratch of scoring, of the arena. */
+struct scoring {
+	uint16_t *which;  /* [n] */
+	uint8_t *beyond;  /* [n] */
+	float *inputs;    /* [n][2 * N_COLUMNS] */
+	float *distances; /* [n][N_COLUMNS] */
+	float *sums;      /* [n] */
+	double *scores, *some; /* [n] */
+};
+
+static int scoring_new(struct scoring *s, struct arena *arena, size_t n)
+{
+	s->which = arena_alloc(arena, n * sizeof(*s->which) + 1);
+	s->beyond = arena_alloc(arena, n + 1);
+	s->inputs = arena_alloc(arena, n * 2 * N_COLUMNS * sizeof(*s->inputs) + 1);
+	s->distances = arena_alloc(arena, n * N_COLUMNS * sizeof(*s->distances) + 1);
+	s->sums = arena_alloc(arena, n * sizeof(*s->sums) + 1);
+	s->scores = arena_alloc(arena, n * sizeof(*s->scores) + 1);
+	s->some = arena_alloc(arena, n * sizeof(*s->some) + 1);
+	return s->which && s->beyond && s->inputs && s->distances && s->sums && s->scores && s->some ? 0 : -ENOMEM;
+}
+
+/* Scores of slots which[n] by their inputs, into some[n]. */
+static int score_inputs(const struct rank_part *part, const struct example *e, struct scoring *s, size_t n)
+{
+	rank_inputs(part->model, e, s->which, n, s->inputs);
+	struct model_slate slate = {.n = n, .n_columns = N_COLUMNS, .inputs = s->inputs};
+	return model_shortlist_score(part->model, part->learned ? part->learned->params : NULL, &slate, s->some);
+}
+
+/* A kind that learns is linear in its inputs before its units are rectified, and the inputs of a column are its distance
+ * from the mean times two numbers: that halves the work, but for slots with an input that is cut, which go by their inputs. */
+static int score_distances(const struct rank_part *part, const struct example *e, struct scoring *s)
+{
+	float by_z[N_COLUMNS], by_c[N_COLUMNS], most[N_COLUMNS];
+	size_t n = 0;
+	rank_input_scales(part->model, e, by_z, by_c, most);
+	kernels_best()->distances(e->columns, e->n, N_COLUMNS, e->mean, most, s->distances, s->beyond);
+	model_score_distances(part->model, part->learned->params, s->distances, e->n, by_z, by_c, s->scores);
+	for (size_t i = 0; i < e->n; i++)
+		if (s->beyond[i])
+			s->which[n++] = (uint16_t)i;
+	int r = n > 0 ? score_inputs(part, e, s, n) : 0;
+	for (size_t k = 0; k < n && r == 0; k++)
+		s->scores[s->which[k]] = s->some[k];
+	return r;
+}
+
+/* Into s->scores. */
+static int score_part(const struct rank_part *part, const struct example *e, struct scoring *s)
 {
 	const struct rank_learned *l = part->learned;
-	rank_inputs(part->model, e, which, e->n, inputs);
-	if (l && l->crosses)
-		sum_crosses(part, e, sums);
-	struct model_slate slate = {.n = e->n, .n_columns = N_COLUMNS, .inputs = inputs,
-	                            .cross_sums = l && l->crosses ? sums : NULL};
-	return model_shortlist_score(part->model, l ? l->params : NULL, &slate, out);
+	int r;
+	if (model_learns(part->model)) {
+		r = score_distances(part, e, s);
+	} else {
+		for (size_t i = 0; i < e->n; i++)
+			s->which[i] = (uint16_t)i;
+		r = score_inputs(part, e, s, e->n);
+		memcpy(s->scores, s->some, e->n * sizeof(*s->scores));
+	}
+	if (r < 0 || !l || !l->crosses)
+		return r;
+	sum_crosses(part, e, s->sums);
+	for (size_t i = 0; i < e->n; i++)
+		s->scores[i] += (double)s->sums[i];
+	return 0;
 }
 
 int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, struct example *e,
@@ -124,24 +180,19 @@ int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two
 {
 	struct rank_part parts[MODEL_MEMBERS_MAX];
 	size_t n_parts = rank_parts(m, two, parts);
-	uint16_t *which = arena_alloc(arena, e->n * sizeof(*which) + 1);
-	float *inputs = arena_alloc(arena, e->n * 2 * N_COLUMNS * sizeof(*inputs) + 1);
-	float *sums = arena_alloc(arena, e->n * sizeof(*sums) + 1);
-	double *scores = arena_alloc(arena, e->n * sizeof(*scores) + 1);
+	struct scoring s;
 	bool still = true;
-	if (!which || !inputs || !sums || !scores)
-		return -ENOMEM;
-	for (size_t i = 0; i < e->n; i++) {
-		which[i] = (uint16_t)i;
-		out[i] = 0;
-	}
+	int r = scoring_new(&s, arena, e->n);
+	if (r < 0)
+		return r;
+	memset(out, 0, e->n * sizeof(*out));
 	for (size_t k = 0; k < n_parts; k++) {
 		still = still && is_still(parts[k].learned);
-		int r = score_part(&parts[k], e, which, inputs, sums, scores);
+		r = score_part(&parts[k], e, &s);
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < e->n; i++)
-			out[i] += parts[k].weight * scores[i];
+			out[i] += parts[k].weight * s.scores[i];
 		still = still && (is_still(parts[k].learned) || !parts[k].learned->crosses);
 	}
 	memcpy(e->model, m->name, sizeof(e->model));
@@ -194,23 +245,18 @@ int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two
 	double *scores = arena_alloc(arena, n * sizeof(*scores) + 1);
 	struct rank_item *before = arena_alloc(arena, n * sizeof(*before) + 1);
 	uint16_t *order = arena_alloc(arena, 2 * n * sizeof(*order) + 1);
-	struct example_slot *slots = arena_alloc(arena, n * sizeof(*slots) + 1);
-	float *columns = arena_alloc(arena, n * e->n_columns * sizeof(*columns) + 1);
-	if (!scores || !before || !order || !slots || !columns)
+	if (!scores || !before || !order)
 		return -ENOMEM;
 	int r = rank_shortlist_score(m, two, e, arena, scores);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		items[i].score = (int32_t)lrint(fmin(fmax(scores[i], -255), 255) * RANK_ONE);
+		items[i].listed = (uint16_t)i;
+	}
 	sort_places(items, n, order, order + n);
 	memcpy(before, items, n * sizeof(*items));
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		items[i] = before[order[i]];
-		slots[i] = e->slots[order[i]];
-		memcpy(columns + i * e->n_columns, e->columns + order[i] * e->n_columns, e->n_columns * sizeof(*columns));
-	}
-	e->slots = slots;
-	e->columns = columns;
 	return 0;
 }

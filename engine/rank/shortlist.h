@@ -47,8 +47,8 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
 int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, struct example *e,
                          struct arena *arena, double *out) __attribute__((warn_unused_result));
 
-/* Sets the items' scores to the model's, RANK_ONE to the unit, and brings items and example into their order, best first.
- * Returns 0 or -ENOMEM. */
+/* Sets the items' scores to the model's, RANK_ONE to the unit, and brings them into their order, best first. The example's
+ * slots stay: each item knows which is its. Returns 0 or -ENOMEM. */
 int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two, struct example *e,
                          struct rank_item *items, size_t n, struct arena *arena) __attribute__((warn_unused_result));
 
@@ -64,10 +64,12 @@ enum { RANK_ROWS_MAX = N_COLUMNS + N_CROSSES + 1 + RANK_REASONS_MAX };
 
 /* The rows of slot i, in no order, that sum to the item's score (RANK_ONE to the unit) within 1e-6.
  * A score that was taken among other stories, on an earlier page, began elsewhere: the difference is the base's. item is
- * the slot's, and live. The stage-one score's part is given in its own rows. Returns how many, or -ENOMEM. */
+ * the slot's, and live. The stage-one score's part is given in its own rows. joined: rows that say the same of the same topic
+ * as one, under the name of what they say; it stands where the largest of them that raise the story does. Returns how many, or
+ * -ENOMEM. */
 int rank_shortlist_explain(const struct catalog *c, const struct rank_stage_two *two,
                            const struct rank_request *request, const struct example *e, size_t i,
-                           const struct rank_item *item, struct arena *arena,
+                           const struct rank_item *item, bool joined, struct arena *arena,
                            struct rank_row out[RANK_ROWS_MAX]) __attribute__((warn_unused_result));
 /* Largest absolute contribution first. */
 void rank_rows_sort(struct rank_row *rows, size_t n);

@@ -9,6 +9,9 @@
 struct rows {
 	struct rank_row *out;
 	size_t n;
+	bool joined;                   /* rows that say the same of the same topic are one */
+	uint16_t plain[N_RANK_TOLD];   /* joined: 1 + index of the row without a topic */
+	double *most;                  /* joined: [n] the largest of a row that raises the story; it stands where that does */
 };
 
 /* Features that say the same as a group of columns are told with it. */
@@ -22,20 +25,50 @@ static const uint8_t told_features[N_FEATURES] = {
 	[FEATURE_POPULAR_12H] = RANK_TOLD_POPULARITY, [FEATURE_POPULAR_48H] = RANK_TOLD_POPULARITY,
 	[FEATURE_CTR] = RANK_TOLD_POPULARITY, [FEATURE_BOOST] = RANK_TOLD_BOOST, [FEATURE_EXPLORE] = RANK_TOLD_EXPLORE};
 
+static void join_row(struct rows *rows, const struct rank_row *row)
+{
+	size_t at = row->topic ? 0 : rows->plain[row->told] ? rows->plain[row->told] - 1u : rows->n;
+	while (at < rows->n && (rows->out[at].told != row->told || rows->out[at].topic != row->topic))
+		at++;
+	if (at == rows->n) {
+		rows->out[at] = *row;
+		rows->out[at].code = rank_told_names[row->told];
+		rows->most[at] = row->contribution > 0 ? row->contribution : 0;
+		rows->n++;
+		if (!row->topic)
+			rows->plain[row->told] = (uint16_t)rows->n;
+		return;
+	}
+	rows->out[at].contribution += row->contribution;
+	if (row->contribution > rows->most[at]) {
+		rows->most[at] = row->contribution;
+		rows->out[at].stands = row->stands;
+	}
+}
+
+static void put_row(struct rows *rows, const struct rank_row *row)
+{
+	if (row->contribution == 0)
+		return;
+	if (rows->joined)
+		join_row(rows, row);
+	else
+		rows->out[rows->n++] = *row;
+}
+
 static void add_row(struct rows *rows, const char *code, unsigned told, uint32_t topic, double contribution)
 {
-	if (contribution != 0)
-		rows->out[rows->n++] =
-			(struct rank_row){.code = code, .told = told, .topic = topic, .contribution = contribution};
+	const struct rank_row row = {.code = code, .told = told, .topic = topic, .contribution = contribution};
+	put_row(rows, &row);
 }
 
 static void add_column(struct rows *rows, const struct example *e, size_t i, enum column column, uint32_t topic,
                        double contribution)
 {
 	float ahead = e->columns[i * e->n_columns + column] - e->mean[column];
-	add_row(rows, rank_column_names[column], rank_column_told[column], topic, contribution);
-	if (contribution != 0)
-		rows->out[rows->n - 1].stands = (ahead > 0) - (ahead < 0);
+	const struct rank_row row = {.code = rank_column_names[column], .told = rank_column_told[column],
+	                             .stands = (ahead > 0) - (ahead < 0), .topic = topic, .contribution = contribution};
+	put_row(rows, &row);
 }
 
 /* The topic of the story that says most of the reader's interest in it, for the columns of that group. */
@@ -150,7 +183,8 @@ static int add_stage_one(struct rows *rows, const struct catalog *c, const struc
 
 int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stage_two *two,
                            const struct rank_request *request, const struct example *e, size_t i,
-                           const struct rank_item *item, struct arena *arena, struct rank_row out[RANK_ROWS_MAX])
+                           const struct rank_item *item, bool joined, struct arena *arena,
+                           struct rank_row out[RANK_ROWS_MAX])
 {
 	static const char *const codes[N_CROSSES] = {
 		[CROSS_STORY] = "cross_story", [CROSS_SECTION_TOP] = "cross_section_top",
@@ -158,7 +192,8 @@ int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stag
 		[CROSS_CTR_SHOWS] = "cross_ctr_shows", [CROSS_WORD] = "cross_word"};
 	struct rank_part parts[MODEL_MEMBERS_MAX];
 	size_t n_parts = rank_parts(request->model, two, parts);
-	struct rows rows = {out, 0};
+	double most[RANK_ROWS_MAX];
+	struct rows rows = {.out = out, .joined = joined, .most = most};
 	struct explained x = {.linear = true};
 	float *inputs = arena_alloc(arena, 2 * N_COLUMNS * sizeof(*inputs));
 	int r = inputs ? 0 : -ENOMEM;
@@ -179,9 +214,8 @@ int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stag
 		return r;
 	add_row(&rows, "base", RANK_TOLD_BASE, 0, x.base);
 	for (int c = 0; c < N_COLUMNS; c++)
-		if (c != COLUMN_STAGE_ONE)
-			add_column(&rows, e, i, (enum column)c, x.columns[c] != 0 ? topic_of(request, item, (enum column)c) : 0,
-			           x.columns[c]);
+		if (c != COLUMN_STAGE_ONE && x.columns[c] != 0)
+			add_column(&rows, e, i, (enum column)c, topic_of(request, item, (enum column)c), x.columns[c]);
 	return (int)rows.n;
 }
 

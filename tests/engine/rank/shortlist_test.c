@@ -122,17 +122,16 @@ static void test_order(void **state)
 		assert_int_equal(rank_shortlist_score(&model, &two, e, &arena, scores), 0);
 		assert_string_equal(e->model, model.name); /* whose scores they are */
 		assert_true(e->step == 17);
-		struct example kept = *e;
 		assert_int_equal(rank_shortlist_order(&model, &two, e, items, n, &arena), 0);
 		for (size_t i = 0; i < n; i++) {
 			size_t k = 0;
 			while (before[k].article != items[i].article)
 				assert_true(++k < n);
 			n_moved += k != i;
-			/* The score is the model's; slot and columns went along. */
+			/* The score is the model's, and it knows its slot. */
 			assert_true(fabs((double)items[i].score / RANK_ONE - fmin(fmax(scores[k], -255), 255)) < 1e-6);
-			assert_int_equal(e->slots[i].article, items[i].article);
-			assert_memory_equal(e->columns + i * N_COLUMNS, kept.columns + k * N_COLUMNS, N_COLUMNS * sizeof(float));
+			assert_int_equal(items[i].listed, k);
+			assert_int_equal(e->slots[k].article, items[i].article);
 			assert_true(i == 0 || items[i].score <= items[i - 1].score);
 			if (i > 0 && items[i].score == items[i - 1].score)
 				assert_true(items[i].published_ms <= items[i - 1].published_ms);
@@ -201,17 +200,17 @@ static void test_rows_sum_to_scores(void **state)
 			continue;
 		assert_int_equal(rank_shortlist_order(&model, &two, e, items, n, &arena), 0);
 		for (size_t i = 0; i < n; i += 3) {
-			int n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, i, &items[i], &arena, rows);
+			int n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, items[i].listed, &items[i], false, &arena, rows);
 			assert_true(n_rows >= 0 && n_rows <= RANK_ROWS_MAX);
 			rank_rows_sort(rows, (size_t)n_rows);
-			check_rows(e, i, &items[i], rows, (size_t)n_rows);
+			check_rows(e, items[i].listed, &items[i], rows, (size_t)n_rows);
 			items[i].score += RANK_ONE / 3; /* a score of an earlier page: its rows sum to that, by the base */
 			double base = 0, other = 0;
 			for (int k = 0; k < n_rows; k++)
 				base += strcmp(rows[k].code, "base") == 0 ? rows[k].contribution : 0;
-			n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, i, &items[i], &arena, rows);
+			n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, items[i].listed, &items[i], false, &arena, rows);
 			rank_rows_sort(rows, (size_t)n_rows);
-			check_rows(e, i, &items[i], rows, (size_t)n_rows);
+			check_rows(e, items[i].listed, &items[i], rows, (size_t)n_rows);
 			for (int k = 0; k < n_rows; k++)
 				other += strcmp(rows[k].code, "base") == 0 ? rows[k].contribution : 0;
 			assert_true(fabs(other - base - 1.0 / 3) < 1e-6);
@@ -256,7 +255,7 @@ static void test_what_stands_where(void **state)
 	items[1].score = (int32_t)(1.75 * RANK_ONE);
 	for (size_t i = 0; i < 2; i++) {
 		const int sign = i ? 1 : -1;
-		assert_int_equal(rank_shortlist_explain(world.catalog, &two, &q, e, i, &items[i], &arena, rows), 3);
+		assert_int_equal(rank_shortlist_explain(world.catalog, &two, &q, e, i, &items[i], false, &arena, rows), 3);
 		rank_rows_sort(rows, 3);
 		assert_string_equal(rows[0].code, "premium");
 		assert_int_equal(rows[0].told, RANK_TOLD_PREMIUM);
@@ -293,12 +292,12 @@ static void test_stage_one_in_its_rows(void **state)
 			continue;
 		assert_int_equal(rank_shortlist_order(&model, &two, e, items, n, &arena), 0);
 		for (size_t i = 0; i < n; i++) {
-			int n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, i, &items[i], &arena, rows);
-			double ahead = (double)(e->columns[i * N_COLUMNS + COLUMN_STAGE_ONE] - e->mean[COLUMN_STAGE_ONE]);
+			int n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, items[i].listed, &items[i], false, &arena, rows);
+			double ahead = (double)(e->columns[items[i].listed * N_COLUMNS + COLUMN_STAGE_ONE] - e->mean[COLUMN_STAGE_ONE]);
 			if (fabs(ahead) < 1e-3 || fabs(ahead) > 8)
 				continue;
 			rank_rows_sort(rows, (size_t)n_rows);
-			check_rows(e, i, &items[i], rows, (size_t)n_rows);
+			check_rows(e, items[i].listed, &items[i], rows, (size_t)n_rows);
 			for (int k = 0; k < n_rows; k++) {
 				bool one = strcmp(rows[k].code, "stage_one") == 0;
 				assert_true(!one || worth < 0);
