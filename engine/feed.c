@@ -250,10 +250,11 @@ static int finish(struct page *p, const struct feed_request *q, uint64_t feed, u
                   struct feed *out)
 {
 	struct feed_item *items = arena_calloc(p->arena, p->n_shown, sizeof(*items));
-	if (!items)
-		return -ENOMEM;
+	int r = items ? query_explain_all(p->arena, &p->query, p->shown, p->n_shown) : -ENOMEM;
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < p->n_shown; i++) {
-		int r = feed_item_fill(p->w, p->arena, &p->query, &p->shown[i], q->explain, &items[i]);
+		r = feed_item_fill(p->w, p->arena, &p->query, &p->shown[i], q->explain, &items[i]);
 		if (r < 0)
 			return r;
 		items[i].position = (unsigned)(p->n_before + i + 1);

@@ -12,6 +12,7 @@ struct query {
 	/* stage_two.c; example NULL: the model is linear, or nothing was ranked yet */
 	struct rank_stage_two two;
 	struct example *example;
+	const struct rank_parts **parts; /* [example->n] of those that query_explain_all was given; NULL before */
 };
 
 /* Looks everything up. Returns FEED_OK, FEED_UNKNOWN_EDITION, FEED_UNKNOWN_MODEL, or negative errno. A filter by a topic
@@ -26,7 +27,10 @@ int query_measure(struct engine_worker *w, struct arena *arena, struct query *qu
                   size_t n) __attribute__((warn_unused_result));
 int query_order(struct engine_worker *w, struct arena *arena, struct query *query, struct rank_item *items, size_t n)
 	__attribute__((warn_unused_result));
-/* Reasons of an item of the shortlist, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */
+/* Makes query_explain ready for these items of the shortlist. Returns 0 or -ENOMEM. */
+int query_explain_all(struct arena *arena, struct query *query, const struct rank_item *items, size_t n)
+	__attribute__((warn_unused_result));
+/* Reasons of one of them, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                   bool all, struct feed_item *out) __attribute__((warn_unused_result));
 /* The items of a page, first_position the place of the first (0: order unknown), wait for their reader's events. scores[n]:

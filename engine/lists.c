@@ -262,14 +262,15 @@ static int find_item(struct engine_worker *w, struct span id, struct rank_item *
 	return 0;
 }
 
-static int fill_list(struct engine_worker *w, struct arena *arena, const struct query *query, struct rank_item *items,
+static int fill_list(struct engine_worker *w, struct arena *arena, struct query *query, struct rank_item *items,
                      size_t n, bool explain, int64_t now_ms, struct feed *out)
 {
 	struct feed_item *filled = arena_calloc(arena, n, sizeof(*filled));
-	if (!filled)
-		return -ENOMEM;
+	int r = filled ? query_explain_all(arena, query, items, n) : -ENOMEM;
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < n; i++) {
-		int r = feed_item_fill(w, arena, query, &items[i], explain, &filled[i]);
+		r = feed_item_fill(w, arena, query, &items[i], explain, &filled[i]);
 		if (r < 0)
 			return r;
 		filled[i].position = (unsigned)i + 1;
@@ -463,6 +464,8 @@ int engine_explain(struct engine_worker *w, struct arena *arena, const struct fe
 			out->rank = (unsigned)i + 1;
 	if (query_has_stage_two(&query))
 		r = explain_in_pool(w, arena, &query, n_pool, &item, &out->rank);
+	if (r == 0)
+		r = query_explain_all(arena, &query, &item, 1);
 	if (r < 0)
 		return r;
 	out->why = names[why];

@@ -99,15 +99,35 @@ static size_t choose_rows(struct rank_row *rows, size_t n)
 	return n_chosen;
 }
 
+int query_explain_all(struct arena *arena, struct query *query, const struct rank_item *items, size_t n)
+{
+	size_t n_slots = 0;
+	if (!query->example || n == 0)
+		return 0;
+	uint16_t *which = arena_alloc(arena, n * sizeof(*which));
+	struct rank_parts *parts = arena_alloc(arena, n * sizeof(*parts));
+	query->parts = arena_calloc(arena, query->example->n, sizeof(*query->parts));
+	if (!which || !parts || !query->parts)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		ptrdiff_t slot = slot_of(query, &items[i]);
+		if (slot < 0)
+			continue;
+		query->parts[slot] = &parts[n_slots];
+		which[n_slots++] = (uint16_t)slot;
+	}
+	return rank_shortlist_parts(query->rank.model, &query->two, query->example, which, n_slots, arena, parts);
+}
+
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                   bool all, struct feed_item *out)
 {
-	ptrdiff_t slot = slot_of(query, item);
-	struct rank_row *rows = arena_alloc(arena, RANK_ROWS_MAX * sizeof(*rows));
-	if (slot < 0)
+	ptrdiff_t slot = query->parts ? slot_of(query, item) : -1;
+	if (slot < 0 || !query->parts[slot])
 		return 1;
-	int n = rows ? rank_shortlist_explain(w->engine->catalog, &query->two, &query->rank, query->example, (size_t)slot, item,
-	                                      !all, arena, rows)
+	struct rank_row *rows = arena_alloc(arena, RANK_ROWS_MAX * sizeof(*rows));
+	int n = rows ? rank_shortlist_explain(w->engine->catalog, &query->rank, query->example, (size_t)slot, item,
+	                                      query->parts[slot], !all, arena, rows)
 	             : -ENOMEM;
 	if (n < 0)
 		return n;

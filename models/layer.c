@@ -21,18 +21,7 @@ INLINE float sum_of(const float x[LAYER_LANES])
 	return ((x[0] + x[4]) + (x[1] + x[5])) + ((x[2] + x[6]) + (x[3] + x[7]));
 }
 
-INLINE float dot(const float *restrict a, const float *restrict b, size_t n)
-{
-	float sum[LAYER_LANES] = {0};
-	size_t i = 0;
-	for (; i + LAYER_LANES <= n; i += LAYER_LANES)
-		*(lanes *)sum += *(const lanes *)(a + i) * *(const lanes *)(b + i);
-	for (; i < n; i++)
-		sum[i % LAYER_LANES] += a[i] * b[i];
-	return sum_of(sum);
-}
-
-/* Dot products with each of rows[n_rows][n], which is known when this is compiled. */
+/* Adds dot products with each of rows[n_rows][n], which is known when this is compiled. */
 INLINE void some_dots(const float *rows, size_t n_rows, const float *x, size_t n, float *out)
 {
 	lanes sum[ROWS] = {{0}};
@@ -45,7 +34,7 @@ INLINE void some_dots(const float *rows, size_t n_rows, const float *x, size_t n
 		*(lanes *)at = sum[r];
 		for (size_t k = i; k < n; k++)
 			tail[k % LAYER_LANES] += rows[r * n + k] * x[k];
-		out[r] = sum_of(tail);
+		out[r] += sum_of(tail);
 	}
 }
 
@@ -56,22 +45,6 @@ INLINE void dots(const float *rows, size_t n_rows, const float *x, size_t n, flo
 		some_dots(rows + r * n, ROWS, x, n, out + r);
 	for (; r < n_rows; r++)
 		some_dots(rows + r * n, 1, x, n, out + r);
-}
-
-INLINE void sums(const float *rows, const float *by, size_t n_rows, size_t n, float *out)
-{
-	size_t i = 0;
-	for (; i + ROWS * LAYER_LANES <= n; i += ROWS * LAYER_LANES) {
-		lanes sum[ROWS] = {{0}};
-		for (size_t r = 0; r < n_rows; r++)
-			for (size_t k = 0; k < ROWS; k++)
-				sum[k] += by[r] * *(const lanes *)(rows + r * n + i + k * LAYER_LANES);
-		for (size_t k = 0; k < ROWS; k++)
-			*(lanes *)(out + i + k * LAYER_LANES) += sum[k];
-	}
-	for (size_t r = 0; r < n_rows; r++)
-		for (size_t k = i; k < n; k++)
-			out[k] += by[r] * rows[r * n + k];
 }
 
 INLINE void add(float *restrict to, const float *restrict x, float by, size_t n)
@@ -129,7 +102,7 @@ INLINE float rise(const float *values, const float *v, size_t width)
 INLINE void forward(const struct layer_rows *rows, const float *weights, const float *bias, const float *v, size_t width,
                     float *out, float *scores)
 {
-	float values[ROWS * MODEL_HIDDEN_MAX];
+	float values[ROWS * MODEL_INPUTS_MAX];
 	for (size_t row = 0; row < rows->n;) {
 		const size_t n = row + ROWS <= rows->n ? ROWS : 1;
 		float *to = out ? out + row * width : values;
@@ -142,7 +115,7 @@ INLINE void forward(const struct layer_rows *rows, const float *weights, const f
 		row += n;
 	}
 }
-_Static_assert(MODEL_HIDDEN_MAX % LAYER_LANES == 0, "a layer's width is at most that");
+_Static_assert(MODEL_HIDDEN_MAX <= MODEL_INPUTS_MAX && MODEL_INPUTS_MAX % LAYER_LANES == 0, "a layer's width is at most that");
 
 INLINE void adagrad(float *restrict params, float *restrict squares, const float *restrict gradient, float rate, size_t n)
 {
@@ -155,17 +128,9 @@ INLINE void adagrad(float *restrict params, float *restrict squares, const float
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): an attribute does not stand in parentheses. */
 #define VARIANT(name, attribute) \
-	attribute static float dot_##name(const float *a, const float *b, size_t n) \
-	{ \
-		return dot(a, b, n); \
-	} \
 	attribute static void dots_##name(const float *rows, size_t n_rows, const float *x, size_t n, float *out) \
 	{ \
 		dots(rows, n_rows, x, n, out); \
-	} \
-	attribute static void sums_##name(const float *rows, const float *by, size_t n_rows, size_t n, float *out) \
-	{ \
-		sums(rows, by, n_rows, n, out); \
 	} \
 	attribute static void add_##name(float *to, const float *x, float by, size_t n) \
 	{ \
@@ -184,8 +149,8 @@ INLINE void adagrad(float *restrict params, float *restrict squares, const float
 	{ \
 		adagrad(params, squares, gradient, rate, n); \
 	} \
-	const struct layer_kernels layer_##name = {dot_##name, dots_##name, sums_##name, add_##name, \
-	                                            any_##name, forward_##name, adagrad_##name};
+	const struct layer_kernels layer_##name = {dots_##name, add_##name, any_##name, forward_##name, \
+	                                            adagrad_##name};
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 VARIANT(portable, )

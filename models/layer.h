@@ -17,12 +17,8 @@ struct layer_rows {
 };
 
 struct layer_kernels {
-	/* a . b */
-	float (*dot)(const float *a, const float *b, size_t n);
-	/* out[n_rows]: rows[n_rows][n] . x */
+	/* out[n_rows] += rows[n_rows][n] . x */
 	void (*dots)(const float *rows, size_t n_rows, const float *x, size_t n, float *out);
-	/* out[n] += sum over rows[n_rows][n], each times its by[n_rows] */
-	void (*sums)(const float *rows, const float *by, size_t n_rows, size_t n, float *out);
 	/* to[n] += by x[n] */
 	void (*add)(float *to, const float *x, float by, size_t n);
 	/* Of each of x[n][n_inputs] whether it is 0 in every row, into any[n_inputs]: 0 when so. */

@@ -315,13 +315,13 @@ void model_score_distances(const struct model *m, const float *params, const flo
 	online_score_distances(m, params, distances, n, by_z, by_c, out);
 }
 
-int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t i,
-                            double *out, double *base)
+int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t first,
+                            size_t n, double *out, double *base)
 {
-	if (m->kind == MODEL_GBDT)
-		gbdt_explain_columns(m, slate, i, out, base);
-	else
-		online_explain(m, params, slate, i, out, base);
+	if (m->kind != MODEL_GBDT)
+		online_explain(m, params, slate, first, n, out, base);
+	for (size_t i = 0; m->kind == MODEL_GBDT && i < n; i++)
+		gbdt_explain_columns(m, slate, first + i, out + i * m->n_columns, &base[i]);
 	return 0;
 }
 

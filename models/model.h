@@ -150,12 +150,12 @@ int model_shortlist_score(const struct model *m, const float *params, const stru
 void model_score_distances(const struct model *m, const float *params, const float *distances, size_t n, const float *by_z,
                            const float *by_c, double *out);
 
-/* Each column's part of row i's score, into out[n_columns], and *base, the score they start from: base + sum(out) + cross
- * sum = score. The kinds that learn start from the score of the shortlist's mean; linear parts exactly, the hidden layer by
+/* Each column's part of the scores of rows [first, first + n), into out[n][n_columns], and base[n], the scores they start
+ * from: base + sum(out) + cross sum = score. The kinds that learn start from the score of the shortlist's mean; linear parts exactly, the hidden layer by
  * DeepLIFT-Rescale (Shrikumar and others 2017). Trees start from their mean score in training, by TreeSHAP (Lundberg and
  * others 2020, path dependent), an input's part folded into its column's. Returns 0 or -ENOMEM. */
-int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t i,
-                            double *out, double *base) __attribute__((warn_unused_result));
+int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t first,
+                            size_t n, double *out, double *base) __attribute__((warn_unused_result));
 
 /* One step on one slate. labels[n]: at least 0, not all 0. positions[n]: 1 is the top; 0 unknown: its bias is 0. Writes
  * residuals[n], softmax less label share, for the crosses. Returns the slate's loss, -sum(share x ln softmax). */

@@ -100,8 +100,7 @@ static void score_rows(const struct layout *l, const float *params, const struct
 		pack(kernels, l, params, s, &packed);
 		kernels->forward(&packed.rows, packed.weights, packed.bias, packed.out, width_of(l), hidden, out);
 	}
-	for (size_t i = 0; i < s->n; i++)
-		out[i] += kernels->dot(params, s->inputs + i * l->n_inputs, l->n_inputs);
+	kernels->dots(s->inputs, s->n, params, l->n_inputs, out);
 }
 
 static void score_all(const struct layout *l, const float *params, const struct model_slate *s, double *out)
@@ -141,30 +140,77 @@ static void online_score_distances(const struct model *m, const float *params, c
 	score_all(&to, joined, &s, out);
 }
 
-/* The reference is the shortlist's mean, whose inputs are all 0: a unit's value there is its bias. */
-static void online_explain(const struct model *m, const float *params, const struct model_slate *s, size_t row,
+/* What a unit's rise of these rows is by each unit of what moved it, times what the unit counts: by[n][width]. The reference is
+ * the shortlist's mean, whose inputs are all 0: a unit's value there is its bias. */
+static void multipliers(const struct layout *l, const struct packed *p, const float *hidden, size_t n, float *by)
+{
+	const size_t width = width_of(l);
+	for (size_t i = 0; i < n * width; i++) {
+		const size_t k = i % width;
+		double a = (double)hidden[i], b = (double)p->bias[k], moved = a - b, rise = (a > 0 ? a : 0) - (b > 0 ? b : 0);
+		/* Where the unit hardly moves, the multiplier is the gradient. */
+		by[i] = (float)((double)p->out[k] * (fabs(moved) > 1e-9 ? rise / moved : b > 0));
+	}
+}
+
+/* The layer's weights by unit, rows filled up to whole lanes, with what each input counts by itself as the bias: the layer
+ * that gives what each input counts for a row of multipliers. */
+struct backward {
+	float weights[MODEL_HIDDEN_MAX * MODEL_INPUTS_MAX], linear[MODEL_INPUTS_MAX], nothing[MODEL_INPUTS_MAX];
+	uint8_t units[MODEL_HIDDEN_MAX];
+	size_t width;
+};
+
+static void pack_backward(const struct layout *l, const float *params, struct backward *b)
+{
+	b->width = (l->n_inputs + LAYER_LANES - 1) / LAYER_LANES * LAYER_LANES;
+	for (size_t k = 0; k <= l->n_hidden; k++) {
+		float *to = k ? b->weights + (k - 1) * b->width : b->linear;
+		memcpy(to, k ? params + l->hidden + (k - 1) * l->n_inputs : params, l->n_inputs * sizeof(*to));
+		memset(to + l->n_inputs, 0, (b->width - l->n_inputs) * sizeof(*to));
+	}
+	memset(b->nothing, 0, sizeof(b->nothing));
+	for (size_t k = 0; k < l->n_hidden; k++)
+		b->units[k] = (uint8_t)k;
+}
+
+enum { EXPLAIN_ROWS = 32 };
+
+/* At most EXPLAIN_ROWS. */
+static void explain_rows(const struct layout *l, const struct backward *b, const float *params, const struct model_slate *s,
+                         double *out, double *base)
+{
+	const struct layer_kernels *kernels = layer_best();
+	float hidden[EXPLAIN_ROWS * MODEL_HIDDEN_MAX], by[EXPLAIN_ROWS * MODEL_HIDDEN_MAX], unused[EXPLAIN_ROWS];
+	float gains[EXPLAIN_ROWS * MODEL_INPUTS_MAX];
+	const size_t n_columns = l->n_inputs / 2;
+	struct packed p;
+	pack(kernels, l, params, s, &p);
+	kernels->forward(&p.rows, p.weights, p.bias, p.out, width_of(l), hidden, unused);
+	multipliers(l, &p, hidden, s->n, by);
+	const struct layer_rows back = {.n = s->n, .n_inputs = width_of(l), .inputs = by, .used = b->units, .n_used = l->n_hidden};
+	kernels->forward(&back, b->weights, b->linear, b->nothing, b->width, gains, unused);
+	for (size_t i = 0; i < s->n; i++) {
+		const float *x = s->inputs + i * l->n_inputs, *gain = gains + i * b->width;
+		for (size_t c = 0; c < n_columns; c++)
+			out[i * n_columns + c] = (double)gain[c] * (double)x[c] + (double)gain[n_columns + c] * (double)x[n_columns + c];
+		base[i] = 0;
+		for (size_t k = 0; k < l->n_hidden; k++)
+			base[i] += (double)p.out[k] * (double)(p.bias[k] > 0 ? p.bias[k] : 0);
+	}
+}
+
+static void online_explain(const struct model *m, const float *params, const struct model_slate *s, size_t first, size_t n,
                            double *out, double *base)
 {
 	struct layout l = layout_of(m);
-	const struct layer_kernels *kernels = layer_best();
-	const float *x = s->inputs + row * l.n_inputs;
-	const float *w = params + l.hidden;
-	float gain[MODEL_INPUTS_MAX], dots[MODEL_HIDDEN_MAX], by[MODEL_HIDDEN_MAX];
-	*base = 0;
-	memcpy(gain, params, l.n_inputs * sizeof(*gain));
-	kernels->dots(w, l.n_hidden, x, l.n_inputs, dots);
-	for (size_t k = 0; k < l.n_hidden; k++) {
-		double v = (double)params[l.out + k], b = (double)params[l.bias + k];
-		double moved = (double)dots[k], a = moved + b;
-		double rise = (a > 0 ? a : 0) - (b > 0 ? b : 0);
-		*base += v * (b > 0 ? b : 0);
-		/* Where the unit hardly moves, the multiplier is the gradient. */
-		double multiplier = fabs(moved) > 1e-9 ? rise / moved : b > 0;
-		by[k] = (float)(v * multiplier);
+	struct backward b;
+	pack_backward(&l, params, &b);
+	for (size_t i = 0; i < n; i += EXPLAIN_ROWS) {
+		const struct model_slate some = {.n = n - i < EXPLAIN_ROWS ? n - i : EXPLAIN_ROWS, .n_columns = s->n_columns,
+		                                 .inputs = s->inputs + (first + i) * l.n_inputs};
+		explain_rows(&l, &b, params, &some, out + i * m->n_columns, base + i);
 	}
-	kernels->sums(w, by, l.n_hidden, l.n_inputs, gain);
-	for (size_t c = 0; c < m->n_columns; c++)
-		out[c] = (double)gain[c] * (double)x[c] + (double)gain[m->n_columns + c] * (double)x[m->n_columns + c];
 }
 
 static size_t position_of(uint8_t position)

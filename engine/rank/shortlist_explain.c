@@ -6,12 +6,18 @@
 #include "engine/rank/rank_internal.h"
 #include "engine/rank/shortlist.h"
 
+/* What says the same of no topic. */
+struct sum {
+	double all, most; /* most: the largest part that raises the story; it stands where that does */
+	int stands;
+};
+
 struct rows {
 	struct rank_row *out;
 	size_t n;
-	bool joined;                   /* rows that say the same of the same topic are one */
-	uint16_t plain[N_RANK_TOLD];   /* joined: 1 + index of the row without a topic */
-	double *most;                  /* joined: [n] the largest of a row that raises the story; it stands where that does */
+	bool joined;  /* rows that say the same of the same topic are one */
+	double *most; /* joined: [n] as of a sum */
+	struct sum sums[N_RANK_TOLD]; /* joined: rows to come, without a topic */
 };
 
 /* Features that say the same as a group of columns are told with it. */
@@ -25,50 +31,56 @@ static const uint8_t told_features[N_FEATURES] = {
 	[FEATURE_POPULAR_12H] = RANK_TOLD_POPULARITY, [FEATURE_POPULAR_48H] = RANK_TOLD_POPULARITY,
 	[FEATURE_CTR] = RANK_TOLD_POPULARITY, [FEATURE_BOOST] = RANK_TOLD_BOOST, [FEATURE_EXPLORE] = RANK_TOLD_EXPLORE};
 
-static void join_row(struct rows *rows, const struct rank_row *row)
+/* A joined row with a topic. */
+static void join_row(struct rows *rows, unsigned told, int stands, uint32_t topic, double contribution)
 {
-	size_t at = row->topic ? 0 : rows->plain[row->told] ? rows->plain[row->told] - 1u : rows->n;
-	while (at < rows->n && (rows->out[at].told != row->told || rows->out[at].topic != row->topic))
+	size_t at = 0;
+	while (at < rows->n && (rows->out[at].told != told || rows->out[at].topic != topic))
 		at++;
 	if (at == rows->n) {
-		rows->out[at] = *row;
-		rows->out[at].code = rank_told_names[row->told];
-		rows->most[at] = row->contribution > 0 ? row->contribution : 0;
+		rows->out[at] = (struct rank_row){.code = rank_told_names[told], .told = told, .topic = topic};
+		rows->most[at] = 0;
 		rows->n++;
-		if (!row->topic)
-			rows->plain[row->told] = (uint16_t)rows->n;
-		return;
 	}
-	rows->out[at].contribution += row->contribution;
-	if (row->contribution > rows->most[at]) {
-		rows->most[at] = row->contribution;
-		rows->out[at].stands = row->stands;
+	rows->out[at].contribution += contribution;
+	if (contribution > rows->most[at]) {
+		rows->most[at] = contribution;
+		rows->out[at].stands = stands;
 	}
 }
 
-static void put_row(struct rows *rows, const struct rank_row *row)
+static inline void add_row(struct rows *rows, const char *code, unsigned told, int stands, uint32_t topic,
+                           double contribution)
 {
-	if (row->contribution == 0)
+	struct sum *sum = &rows->sums[told];
+	if (contribution == 0)
 		return;
-	if (rows->joined)
-		join_row(rows, row);
-	else
-		rows->out[rows->n++] = *row;
+	if (!rows->joined) {
+		rows->out[rows->n++] = (struct rank_row){
+			.code = code, .told = told, .stands = stands, .topic = topic, .contribution = contribution};
+	} else if (topic) {
+		join_row(rows, told, stands, topic, contribution);
+	} else {
+		sum->all += contribution;
+		sum->stands = contribution > sum->most ? stands : sum->stands;
+		sum->most = contribution > sum->most ? contribution : sum->most;
+	}
 }
 
-static void add_row(struct rows *rows, const char *code, unsigned told, uint32_t topic, double contribution)
+static void end_rows(struct rows *rows)
 {
-	const struct rank_row row = {.code = code, .told = told, .topic = topic, .contribution = contribution};
-	put_row(rows, &row);
+	for (unsigned told = 0; rows->joined && told < N_RANK_TOLD; told++)
+		if (rows->sums[told].all != 0)
+			rows->out[rows->n++] = (struct rank_row){.code = rank_told_names[told], .told = told,
+			                                         .stands = rows->sums[told].stands,
+			                                         .contribution = rows->sums[told].all};
 }
 
-static void add_column(struct rows *rows, const struct example *e, size_t i, enum column column, uint32_t topic,
-                       double contribution)
+static inline void add_column(struct rows *rows, const struct example *e, size_t i, enum column column, uint32_t topic,
+                              double contribution)
 {
 	float ahead = e->columns[i * e->n_columns + column] - e->mean[column];
-	const struct rank_row row = {.code = rank_column_names[column], .told = rank_column_told[column],
-	                             .stands = (ahead > 0) - (ahead < 0), .topic = topic, .contribution = contribution};
-	put_row(rows, &row);
+	add_row(rows, rank_column_names[column], rank_column_told[column], (ahead > 0) - (ahead < 0), topic, contribution);
 }
 
 /* The topic of the story that says most of the reader's interest in it, for the columns of that group. */
@@ -117,13 +129,7 @@ static uint32_t topic_of(const struct rank_request *q, const struct rank_item *i
 	}
 }
 
-/* What a score is made of, by column and by kind of cross. */
-struct explained {
-	double columns[N_COLUMNS], crosses[N_CROSSES], base;
-	bool linear; /* in the stage-one score */
-};
-
-static void add_crosses(const struct rank_part *part, const struct example *e, size_t i, struct explained *x)
+static void add_crosses(const struct rank_part *part, const struct example *e, size_t i, struct rank_parts *x)
 {
 	const struct rank_learned *l = part->learned;
 	uint32_t at[CROSS_SLOTS_MAX];
@@ -135,20 +141,32 @@ static void add_crosses(const struct rank_part *part, const struct example *e, s
 		x->crosses[kind[k]] += part->weight * (double)atomic_load_explicit(&l->crosses[at[k]], memory_order_relaxed);
 }
 
-static int add_part(const struct rank_part *part, const struct example *e, size_t i, float *inputs, struct explained *x)
+int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+                         const uint16_t *which, size_t n, struct arena *arena, struct rank_parts *out)
 {
-	const uint16_t which = (uint16_t)i;
-	double columns[N_COLUMNS], base;
-	rank_inputs(part->model, e, &which, 1, inputs);
-	struct model_slate slate = {.n = 1, .n_columns = N_COLUMNS, .inputs = inputs};
-	int r = model_shortlist_explain(part->model, part->learned ? part->learned->params : NULL, &slate, 0, columns, &base);
-	if (r < 0)
-		return r;
-	for (int c = 0; c < N_COLUMNS; c++)
-		x->columns[c] += part->weight * columns[c];
-	x->base += part->weight * base;
-	x->linear = x->linear && part->model->kind != MODEL_GBDT;
-	add_crosses(part, e, i, x);
+	struct rank_part parts[MODEL_MEMBERS_MAX];
+	size_t n_parts = rank_parts(m, two, parts);
+	float *inputs = arena_alloc(arena, n * 2 * N_COLUMNS * sizeof(*inputs) + 1);
+	double *columns = arena_alloc(arena, n * (N_COLUMNS + 1) * sizeof(*columns) + 1), *base = columns + n * N_COLUMNS;
+	if (!inputs || !columns)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct rank_parts){.linear = true};
+	for (size_t k = 0; k < n_parts; k++) {
+		const struct model_slate slate = {.n = n, .n_columns = N_COLUMNS, .inputs = inputs};
+		rank_inputs(parts[k].model, e, which, n, inputs);
+		int r = model_shortlist_explain(parts[k].model, parts[k].learned ? parts[k].learned->params : NULL, &slate, 0, n,
+		                                columns, base);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < n; i++) {
+			for (int c = 0; c < N_COLUMNS; c++)
+				out[i].columns[c] += parts[k].weight * columns[i * N_COLUMNS + (size_t)c];
+			out[i].base += parts[k].weight * base[i];
+			out[i].linear = out[i].linear && parts[k].model->kind != MODEL_GBDT;
+			add_crosses(&parts[k], e, which[i], &out[i]);
+		}
+	}
 	return 0;
 }
 
@@ -156,16 +174,16 @@ static int add_part(const struct rank_part *part, const struct example *e, size_
  * shortlist's mean, against which parts are measured, goes to the base. Where a unit is worth less than nothing, the rows
  * would say of each interest the opposite of what it is: then the part is one row; and trees set no price on a unit. */
 static int add_stage_one(struct rows *rows, const struct catalog *c, const struct rank_request *q,
-                         const struct example *e, size_t i, const struct rank_item *item, struct explained *explained,
-                         struct arena *arena)
+                         const struct example *e, size_t i, const struct rank_item *item,
+                         const struct rank_parts *parts, double *base, struct arena *arena)
 {
 	struct rank_reason *reasons = arena_alloc(arena, RANK_REASONS_MAX * sizeof(*reasons));
-	double part = explained->columns[COLUMN_STAGE_ONE];
+	double part = parts->columns[COLUMN_STAGE_ONE];
 	double x = (double)e->columns[i * e->n_columns + COLUMN_STAGE_ONE], ahead = x - (double)e->mean[COLUMN_STAGE_ONE];
 	double sum = 0;
 	if (!reasons)
 		return -ENOMEM;
-	double worth = !explained->linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
+	double worth = !parts->linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
 	if (worth <= 0) {
 		add_column(rows, e, i, COLUMN_STAGE_ONE, 0, part);
 		return 0;
@@ -174,48 +192,38 @@ static int add_stage_one(struct rows *rows, const struct catalog *c, const struc
 	for (size_t k = 0; k < n; k++) {
 		const char *code = rank_feature_names[reasons[k].feature];
 		double contribution = worth * reasons[k].contribution / RANK_ONE;
-		add_row(rows, code, told_features[reasons[k].feature], reasons[k].topic, contribution);
+		add_row(rows, code, told_features[reasons[k].feature], 0, reasons[k].topic, contribution);
 		sum += contribution;
 	}
-	explained->base += part - sum;
+	*base += part - sum;
 	return 0;
 }
 
-int rank_shortlist_explain(const struct catalog *catalog, const struct rank_stage_two *two,
-                           const struct rank_request *request, const struct example *e, size_t i,
-                           const struct rank_item *item, bool joined, struct arena *arena,
-                           struct rank_row out[RANK_ROWS_MAX])
+int rank_shortlist_explain(const struct catalog *catalog, const struct rank_request *request, const struct example *e,
+                           size_t i, const struct rank_item *item, const struct rank_parts *parts, bool joined,
+                           struct arena *arena, struct rank_row out[RANK_ROWS_MAX])
 {
 	static const char *const codes[N_CROSSES] = {
 		[CROSS_STORY] = "cross_story", [CROSS_SECTION_TOP] = "cross_section_top",
 		[CROSS_SECTION_HOUR] = "cross_section_hour", [CROSS_RANK_LENGTH] = "cross_rank_length",
 		[CROSS_CTR_SHOWS] = "cross_ctr_shows", [CROSS_WORD] = "cross_word"};
-	struct rank_part parts[MODEL_MEMBERS_MAX];
-	size_t n_parts = rank_parts(request->model, two, parts);
-	double most[RANK_ROWS_MAX];
+	double most[RANK_ROWS_MAX], sum = 0;
 	struct rows rows = {.out = out, .joined = joined, .most = most};
-	struct explained x = {.linear = true};
-	float *inputs = arena_alloc(arena, 2 * N_COLUMNS * sizeof(*inputs));
-	int r = inputs ? 0 : -ENOMEM;
-	for (size_t k = 0; k < n_parts && r == 0; k++)
-		r = add_part(&parts[k], e, i, inputs, &x);
-	if (r < 0)
-		return r;
-	double sum = x.base;
-	for (int c = 0; c < N_COLUMNS; c++)
-		sum += x.columns[c];
 	for (int k = 0; k < N_CROSSES; k++) {
-		add_row(&rows, codes[k], RANK_TOLD_CROSSES, 0, x.crosses[k]);
-		sum += x.crosses[k];
+		add_row(&rows, codes[k], RANK_TOLD_CROSSES, 0, 0, parts->crosses[k]);
+		sum += parts->crosses[k];
 	}
-	x.base += (double)item->score / RANK_ONE - sum;
-	r = add_stage_one(&rows, catalog, request, e, i, item, &x, arena);
+	for (int c = 0; c < N_COLUMNS; c++) {
+		sum += parts->columns[c];
+		if (c != COLUMN_STAGE_ONE && parts->columns[c] != 0)
+			add_column(&rows, e, i, (enum column)c, topic_of(request, item, (enum column)c), parts->columns[c]);
+	}
+	double base = (double)item->score / RANK_ONE - sum;
+	int r = add_stage_one(&rows, catalog, request, e, i, item, parts, &base, arena);
 	if (r < 0)
 		return r;
-	add_row(&rows, "base", RANK_TOLD_BASE, 0, x.base);
-	for (int c = 0; c < N_COLUMNS; c++)
-		if (c != COLUMN_STAGE_ONE && x.columns[c] != 0)
-			add_column(&rows, e, i, (enum column)c, topic_of(request, item, (enum column)c), x.columns[c]);
+	add_row(&rows, "base", RANK_TOLD_BASE, 0, 0, base);
+	end_rows(&rows);
 	return (int)rows.n;
 }
 

@@ -47,7 +47,7 @@ static void use_trees(const struct model *m)
 		abort();
 	for (size_t i = 0; i < 2; i++) {
 		double sum = 0, size = 1;
-		if (model_shortlist_explain(m, NULL, &slate, i, parts, &base) != 0)
+		if (model_shortlist_explain(m, NULL, &slate, i, 1, parts, &base) != 0)
 			abort();
 		for (size_t c = 0; c < N_COLUMNS; c++) {
 			sum += parts[c];

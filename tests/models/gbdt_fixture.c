@@ -68,7 +68,7 @@ void gbdt_fixture_check_row(const struct model *m, const float *row, float margi
 		near(gbdt_fixture_inputs[i], by_input[i], (double)contributions[i], 1e-5);
 	assert_int_equal(model_shortlist_score(m, NULL, &slate, &score), 0);
 	near("score", score, (double)margin, 1e-6);
-	assert_int_equal(model_shortlist_explain(m, NULL, &slate, 0, parts, &base), 0);
+	assert_int_equal(model_shortlist_explain(m, NULL, &slate, 0, 1, parts, &base), 0);
 	near("base", base, (double)contributions[INPUTS], 1e-5);
 	for (size_t c = 0; c < GBDT_FIXTURE_COLUMNS; c++) {
 		near(columns[c], parts[c], (double)contributions[c] + (double)contributions[GBDT_FIXTURE_COLUMNS + c], 1e-5);

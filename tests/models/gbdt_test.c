@@ -267,7 +267,7 @@ static void test_stump(void **state)
 	assert_int_equal(model_shortlist_score(m, NULL, &slate, scores), 0);
 	assert_true(scores[0] == 0.25 + 1 - 2 && scores[1] == 0.25 + 4 - 2);
 	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(model_shortlist_explain(m, NULL, &slate, i, parts, &base), 0);
+		assert_int_equal(model_shortlist_explain(m, NULL, &slate, i, 1, parts, &base), 0);
 		assert_true(fabs(base - (0.25 + 3.25 - 2)) < 1e-6);
 		for (size_t c = 0; c < GBDT_FIXTURE_COLUMNS; c++)
 			assert_true(fabs(parts[c] - (c != 1 ? 0 : i == 0 ? -2.25 : 0.75)) < 1e-6);

@@ -222,7 +222,7 @@ static void test_explanations_sum_to_scores(void **state)
 			memset(slate.inputs, 0, INPUTS * sizeof(*slate.inputs));
 		assert_int_equal(model_shortlist_score(&m, params, &slate.s, scores), 0);
 		for (size_t i = 0; i < SLOTS; i++) {
-			assert_int_equal(model_shortlist_explain(&m, params, &slate.s, i, parts, &base), 0);
+			assert_int_equal(model_shortlist_explain(&m, params, &slate.s, i, 1, parts, &base), 0);
 			double sum = base + (double)slate.crosses[i];
 			for (size_t c = 0; c < COLUMNS; c++)
 				sum += parts[c];
@@ -253,13 +253,13 @@ static void test_explanation_by_hand(void **state)
 	params[at.out] = 2;
 	assert_int_equal(model_shortlist_score(&m, params, &slate, &score), 0);
 	near(score, 0.25); /* .25 - 1 + 1 */
-	assert_int_equal(model_shortlist_explain(&m, params, &slate, 0, parts, &base), 0);
+	assert_int_equal(model_shortlist_explain(&m, params, &slate, 0, 1, parts, &base), 0);
 	near(base, 0);              /* the unit is at rest at the mean */
 	near(parts[0], 2.583333333); /* .25 + 7/3 */
 	near(parts[1], -2.333333333); /* -1 - 4/3 */
 	near(parts[2], 0);
 	params[at.bias] = 1; /* and where it is not: moved from 1 to 2.5, the multiplier 1 */
-	assert_int_equal(model_shortlist_explain(&m, params, &slate, 0, parts, &base), 0);
+	assert_int_equal(model_shortlist_explain(&m, params, &slate, 0, 1, parts, &base), 0);
 	near(base, 2);
 	near(parts[0], 7.25);
 	near(parts[1], -5);

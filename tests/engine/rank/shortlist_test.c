@@ -185,6 +185,15 @@ static void check_rows(const struct example *e, size_t i, const struct rank_item
 		fail_msg("rows sum to %.9f, the score is %.9f", sum, score);
 }
 
+static int rows_of(const struct rank_request *q, const struct example *e, size_t i, const struct rank_item *item,
+                   struct rank_row rows[RANK_ROWS_MAX])
+{
+	struct rank_parts parts;
+	const uint16_t which = (uint16_t)i;
+	assert_int_equal(rank_shortlist_parts(q->model, &two, e, &which, 1, &arena, &parts), 0);
+	return rank_shortlist_explain(world.catalog, q, e, i, item, &parts, false, &arena, rows);
+}
+
 static void test_rows_sum_to_scores(void **state)
 {
 	size_t n_checked = 0;
@@ -200,7 +209,7 @@ static void test_rows_sum_to_scores(void **state)
 			continue;
 		assert_int_equal(rank_shortlist_order(&model, &two, e, items, n, &arena), 0);
 		for (size_t i = 0; i < n; i += 3) {
-			int n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, items[i].listed, &items[i], false, &arena, rows);
+			int n_rows = rows_of(&who.request, e, items[i].listed, &items[i], rows);
 			assert_true(n_rows >= 0 && n_rows <= RANK_ROWS_MAX);
 			rank_rows_sort(rows, (size_t)n_rows);
 			check_rows(e, items[i].listed, &items[i], rows, (size_t)n_rows);
@@ -208,7 +217,7 @@ static void test_rows_sum_to_scores(void **state)
 			double base = 0, other = 0;
 			for (int k = 0; k < n_rows; k++)
 				base += strcmp(rows[k].code, "base") == 0 ? rows[k].contribution : 0;
-			n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, items[i].listed, &items[i], false, &arena, rows);
+			n_rows = rows_of(&who.request, e, items[i].listed, &items[i], rows);
 			rank_rows_sort(rows, (size_t)n_rows);
 			check_rows(e, items[i].listed, &items[i], rows, (size_t)n_rows);
 			for (int k = 0; k < n_rows; k++)
@@ -255,7 +264,7 @@ static void test_what_stands_where(void **state)
 	items[1].score = (int32_t)(1.75 * RANK_ONE);
 	for (size_t i = 0; i < 2; i++) {
 		const int sign = i ? 1 : -1;
-		assert_int_equal(rank_shortlist_explain(world.catalog, &two, &q, e, i, &items[i], false, &arena, rows), 3);
+		assert_int_equal(rows_of(&q, e, i, &items[i], rows), 3);
 		rank_rows_sort(rows, 3);
 		assert_string_equal(rows[0].code, "premium");
 		assert_int_equal(rows[0].told, RANK_TOLD_PREMIUM);
@@ -292,7 +301,7 @@ static void test_stage_one_in_its_rows(void **state)
 			continue;
 		assert_int_equal(rank_shortlist_order(&model, &two, e, items, n, &arena), 0);
 		for (size_t i = 0; i < n; i++) {
-			int n_rows = rank_shortlist_explain(world.catalog, &two, &who.request, e, items[i].listed, &items[i], false, &arena, rows);
+			int n_rows = rows_of(&who.request, e, items[i].listed, &items[i], rows);
 			double ahead = (double)(e->columns[items[i].listed * N_COLUMNS + COLUMN_STAGE_ONE] - e->mean[COLUMN_STAGE_ONE]);
 			if (fabs(ahead) < 1e-3 || fabs(ahead) > 8)
 				continue;
