@@ -48,7 +48,8 @@ int learning_wait_take(struct engine *e, struct pending_slate *slate)
 	struct learning_op *l = slate ? malloc(sizeof(*l)) : NULL;
 	int r = l ? 0 : -ENOMEM;
 	if (l) {
-		*l = (struct learning_op){.op = {.n_elements = 1, .apply = nothing, .publish = wait_publish, .done = wait_done},
+		*l = (struct learning_op){.op = {.n_elements = 1, .apply = nothing, .publish = wait_publish, .done = wait_done,
+		                                 .patient = true}, /* an event of the slate's comes behind it, and takes it along */
 		                          .slate = slate};
 		r = writer_submit(e->writer, &l->op);
 	}

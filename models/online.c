@@ -75,13 +75,13 @@ static void pack(const struct layer_kernels *kernels, const struct layout *l, co
 	const size_t width = width_of(l);
 	p->rows = (struct layer_rows){.n = s->n, .n_inputs = l->n_inputs, .inputs = s->inputs, .used = p->used};
 	kernels->any(s->inputs, s->n, l->n_inputs, any);
-	for (size_t j = 0; j < l->n_inputs; j++) {
-		float *to = p->weights + p->rows.n_used * width;
-		if (!any[j])
-			continue;
-		p->used[p->rows.n_used++] = (uint8_t)j;
-		for (size_t k = 0; k < width; k++)
-			to[k] = k < l->n_hidden ? params[l->hidden + k * l->n_inputs + j] : 0;
+	for (size_t j = 0; j < l->n_inputs; j++)
+		if (any[j])
+			p->used[p->rows.n_used++] = (uint8_t)j;
+	for (size_t k = 0; k < width; k++) {
+		const float *from = params + l->hidden + k * l->n_inputs;
+		for (size_t u = 0; u < p->rows.n_used; u++)
+			p->weights[u * width + k] = k < l->n_hidden ? from[p->used[u]] : 0;
 	}
 	for (size_t k = 0; k < width; k++) {
 		p->bias[k] = k < l->n_hidden ? params[l->bias + k] : 0;
