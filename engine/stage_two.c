@@ -125,13 +125,9 @@ int query_explain(struct engine_worker *w, struct arena *arena, const struct que
 	ptrdiff_t slot = query->parts ? slot_of(query, item) : -1;
 	if (slot < 0 || !query->parts[slot])
 		return 1;
-	struct rank_row *rows = arena_alloc(arena, RANK_ROWS_MAX * sizeof(*rows));
-	int n = rows ? rank_shortlist_explain(w->engine->catalog, &query->rank, query->example, (size_t)slot, item,
-	                                      query->parts[slot], !all, arena, rows)
-	             : -ENOMEM;
-	if (n < 0)
-		return n;
-	size_t n_told = (size_t)n;
+	struct rank_row rows[RANK_ROWS_MAX];
+	size_t n_told = rank_shortlist_explain(w->engine->catalog, &query->rank, query->example, (size_t)slot, item,
+	                                       query->parts[slot], !all, rows);
 	if (all)
 		rank_rows_sort(rows, n_told);
 	else

@@ -62,6 +62,13 @@ struct catalog_counts {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct catalog_counts) == 64, "a line each");
 
+/* Whether a topic tells what a story is about. */
+static inline bool catalog_is_content(uint32_t topic)
+{
+	enum topic_namespace ns = topic_namespace_of(topic);
+	return ns != TOPIC_SECTION && ns != TOPIC_SOURCE;
+}
+
 struct catalog_segment {
 	uint64_t number; /* segments are numbered from 0 in order of creation */
 	_Atomic uint32_t count; /* slots filled; load with acquire */
@@ -82,6 +89,7 @@ struct catalog_segment {
 	uint32_t vector_start[SEGMENT_SLOTS + 1];
 	const struct topic_term *_Atomic vectors; /* grows by copy; slot i: [vector_start[i], vector_start[i + 1]) */
 	const struct catalog_dense *_Atomic dense; /* load with acquire; NULL: no story of the segment has a vector */
+	float content_norm[SEGMENT_SLOTS]; /* 1 / length of its vector without section and source; 0: nothing else is in it */
 	uint32_t words[SEGMENT_SLOTS][CATALOG_WORDS]; /* its heaviest terms, heaviest first; 0 behind the last */
 	const struct catalog_card *card[SEGMENT_SLOTS];
 };

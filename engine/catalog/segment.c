@@ -1,6 +1,7 @@
 #include "engine/catalog/segment.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,15 @@ int segment_reserve_vector(struct segment *s, struct epoch *e, size_t n)
 }
 
 /* By insertion; of equals the earlier stays first. */
+static float content_norm(const struct catalog_entry *entry)
+{
+	double square = 0;
+	for (size_t i = 0; i < entry->n_vector; i++)
+		if (catalog_is_content(entry->vector[i].topic))
+			square += (double)entry->vector[i].weight * (double)entry->vector[i].weight;
+	return square > 0 ? (float)(TOPIC_TERM_ONE / sqrt(square)) : 0;
+}
+
 static void choose_words(const struct catalog_entry *entry, uint32_t words[CATALOG_WORDS])
 {
 	int16_t weight[CATALOG_WORDS];
@@ -104,6 +114,7 @@ uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entr
 	if (entry->n_vector)
 		memcpy(vectors + start, entry->vector, entry->n_vector * sizeof(*vectors));
 	c->vector_start[slot + 1] = start + (uint32_t)entry->n_vector;
+	c->content_norm[slot] = content_norm(entry);
 	choose_words(entry, c->words[slot]);
 	dense_fill(s, slot, entry->dense_space, entry->dense);
 	c->card[slot] = card;

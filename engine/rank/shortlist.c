@@ -108,9 +108,9 @@ static void sum_crosses(const struct rank_part *part, const struct example *e, f
 
 /* Scratch of scoring, of the arena. */
 struct scoring {
+	struct arena *arena;
 	uint16_t *which;  /* [n] */
 	uint8_t *beyond;  /* [n] */
-	float *inputs;    /* [n][2 * N_COLUMNS] */
 	float *distances; /* [n][N_COLUMNS] */
 	float *sums;      /* [n] */
 	double *scores, *some; /* [n] */
@@ -118,21 +118,24 @@ struct scoring {
 
 static int scoring_new(struct scoring *s, struct arena *arena, size_t n)
 {
+	s->arena = arena;
 	s->which = arena_alloc(arena, n * sizeof(*s->which) + 1);
 	s->beyond = arena_alloc(arena, n + 1);
-	s->inputs = arena_alloc(arena, n * 2 * N_COLUMNS * sizeof(*s->inputs) + 1);
 	s->distances = arena_alloc(arena, n * N_COLUMNS * sizeof(*s->distances) + 1);
 	s->sums = arena_alloc(arena, n * sizeof(*s->sums) + 1);
 	s->scores = arena_alloc(arena, n * sizeof(*s->scores) + 1);
 	s->some = arena_alloc(arena, n * sizeof(*s->some) + 1);
-	return s->which && s->beyond && s->inputs && s->distances && s->sums && s->scores && s->some ? 0 : -ENOMEM;
+	return s->which && s->beyond && s->distances && s->sums && s->scores && s->some ? 0 : -ENOMEM;
 }
 
 /* Scores of slots which[n] by their inputs, into some[n]. */
 static int score_inputs(const struct rank_part *part, const struct example *e, struct scoring *s, size_t n)
 {
-	rank_inputs(part->model, e, s->which, n, s->inputs);
-	struct model_slate slate = {.n = n, .n_columns = N_COLUMNS, .inputs = s->inputs};
+	float *inputs = arena_alloc(s->arena, n * 2 * N_COLUMNS * sizeof(*inputs) + 1);
+	if (!inputs)
+		return -ENOMEM;
+	rank_inputs(part->model, e, s->which, n, inputs);
+	struct model_slate slate = {.n = n, .n_columns = N_COLUMNS, .inputs = inputs};
 	return model_shortlist_score(part->model, part->learned ? part->learned->params : NULL, &slate, s->some);
 }
 

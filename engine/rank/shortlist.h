@@ -72,14 +72,14 @@ struct rank_row {
 };
 enum { RANK_ROWS_MAX = N_COLUMNS + N_CROSSES + 1 + RANK_REASONS_MAX };
 
-/* The rows of slot i, of whose score these are the parts, in no order. They sum to the item's score (RANK_ONE to the unit) within 1e-6.
- * A score that was taken among other stories, on an earlier page, began elsewhere: the difference is the base's. item is
- * the slot's, and live. The stage-one score's part is given in its own rows. joined: rows that say the same of the same topic
- * as one, under the name of what they say; it stands where the largest of them that raise the story does. Returns how many, or
- * -ENOMEM. */
-int rank_shortlist_explain(const struct catalog *c, const struct rank_request *request, const struct example *e, size_t i,
-                           const struct rank_item *item, const struct rank_parts *parts, bool joined,
-                           struct arena *arena, struct rank_row out[RANK_ROWS_MAX]) __attribute__((warn_unused_result));
+/* The rows of slot i, of whose score these are the parts, in no order. They sum to the item's score (RANK_ONE to the unit)
+ * within 1e-6. A score that was taken among other stories, on an earlier page, began elsewhere: the difference is the base's.
+ * item is the slot's, and live. The stage-one score's part is given in its own rows. joined: rows that say the same of the
+ * same topic as one, under the name of what they say; it stands where the largest of them that raise the story does. Returns
+ * how many. */
+size_t rank_shortlist_explain(const struct catalog *c, const struct rank_request *request, const struct example *e, size_t i,
+                              const struct rank_item *item, const struct rank_parts *parts, bool joined,
+                              struct rank_row out[RANK_ROWS_MAX]);
 /* Largest absolute contribution first. */
 void rank_rows_sort(struct rank_row *rows, size_t n);
 

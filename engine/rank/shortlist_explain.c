@@ -173,20 +173,18 @@ int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two
 /* The stage-one score's part, in the rows that make that score: what one unit of it is worth here, times each row. The
  * shortlist's mean, against which parts are measured, goes to the base. Where a unit is worth less than nothing, the rows
  * would say of each interest the opposite of what it is: then the part is one row; and trees set no price on a unit. */
-static int add_stage_one(struct rows *rows, const struct catalog *c, const struct rank_request *q,
+static void add_stage_one(struct rows *rows, const struct catalog *c, const struct rank_request *q,
                          const struct example *e, size_t i, const struct rank_item *item,
-                         const struct rank_parts *parts, double *base, struct arena *arena)
+                         const struct rank_parts *parts, double *base)
 {
-	struct rank_reason *reasons = arena_alloc(arena, RANK_REASONS_MAX * sizeof(*reasons));
+	struct rank_reason reasons[RANK_REASONS_MAX];
 	double part = parts->columns[COLUMN_STAGE_ONE];
 	double x = (double)e->columns[i * e->n_columns + COLUMN_STAGE_ONE], ahead = x - (double)e->mean[COLUMN_STAGE_ONE];
 	double sum = 0;
-	if (!reasons)
-		return -ENOMEM;
 	double worth = !parts->linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
 	if (worth <= 0) {
 		add_column(rows, e, i, COLUMN_STAGE_ONE, 0, part);
-		return 0;
+		return;
 	}
 	size_t n = rank_rows(q, item->segment, item->slot, catalog_view(c)->minute_ms, reasons);
 	for (size_t k = 0; k < n; k++) {
@@ -196,12 +194,11 @@ static int add_stage_one(struct rows *rows, const struct catalog *c, const struc
 		sum += contribution;
 	}
 	*base += part - sum;
-	return 0;
 }
 
-int rank_shortlist_explain(const struct catalog *catalog, const struct rank_request *request, const struct example *e,
-                           size_t i, const struct rank_item *item, const struct rank_parts *parts, bool joined,
-                           struct arena *arena, struct rank_row out[RANK_ROWS_MAX])
+size_t rank_shortlist_explain(const struct catalog *catalog, const struct rank_request *request, const struct example *e,
+                              size_t i, const struct rank_item *item, const struct rank_parts *parts, bool joined,
+                              struct rank_row out[RANK_ROWS_MAX])
 {
 	static const char *const codes[N_CROSSES] = {
 		[CROSS_STORY] = "cross_story", [CROSS_SECTION_TOP] = "cross_section_top",
@@ -219,12 +216,10 @@ int rank_shortlist_explain(const struct catalog *catalog, const struct rank_requ
 			add_column(&rows, e, i, (enum column)c, topic_of(request, item, (enum column)c), parts->columns[c]);
 	}
 	double base = (double)item->score / RANK_ONE - sum;
-	int r = add_stage_one(&rows, catalog, request, e, i, item, parts, &base, arena);
-	if (r < 0)
-		return r;
+	add_stage_one(&rows, catalog, request, e, i, item, parts, &base);
 	add_row(&rows, "base", RANK_TOLD_BASE, 0, 0, base);
 	end_rows(&rows);
-	return (int)rows.n;
+	return rows.n;
 }
 
 static int largest_first(const void *a, const void *b)

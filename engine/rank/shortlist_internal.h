@@ -149,12 +149,6 @@ static inline void reading_widen(const int8_t at[CATALOG_DENSE], int16_t out[CAT
 		out[d] = (int16_t)at[d]; /* NOLINT(bugprone-signed-char-misuse,cert-str34-c): a number, no character */
 }
 
-static inline bool reading_is_content(uint32_t topic)
-{
-	enum topic_namespace ns = topic_namespace_of(topic);
-	return ns != TOPIC_SECTION && ns != TOPIC_SOURCE;
-}
-
 static inline void reading_get(const struct reading *g, enum signal_kind kind, uint64_t a, uint64_t b,
                                float out[SIGNAL_VALUES])
 {

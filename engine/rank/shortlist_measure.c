@@ -23,6 +23,7 @@ static void fetch(const struct rank_item *item)
 	__builtin_prefetch(&s->source[item->slot]);
 	__builtin_prefetch(&s->words[item->slot]);
 	__builtin_prefetch(&s->vector_start[item->slot]);
+	__builtin_prefetch(&s->content_norm[item->slot]);
 }
 
 /* ---- popularity and age: over arrays ---- */
@@ -187,15 +188,11 @@ static void measure_best(const struct reading *g, const float with[HISTORY_READS
 	x[COLUMN_SIMILAR_TOP] = (five[0] + five[1] + five[2] + five[3] + five[4]) / 5;
 }
 
-/* The entries of a vector whose topics may be known, into at[], and its content's length squared. Without a branch: which
- * those are is anyone's guess. */
-static size_t find_known(const struct reading *g, const struct topic_term *vector, size_t n, uint8_t at[LIMIT_VECTOR],
-                         int64_t *square)
+/* The entries of a vector whose topics may be known, into at[]. Without a branch: which those are is anyone's guess. */
+static size_t find_known(const struct reading *g, const struct topic_term *vector, size_t n, uint8_t at[LIMIT_VECTOR])
 {
 	size_t n_found = 0;
 	for (size_t i = 0; i < n; i++) {
-		const int32_t w = vector[i].weight;
-		*square += reading_is_content(vector[i].topic) ? w * w : 0;
 		at[n_found] = (uint8_t)i;
 		n_found += reading_may_know(g, vector[i].topic);
 	}
@@ -207,12 +204,11 @@ static void measure_content(const struct reading *g, const struct catalog_segmen
 {
 	float with[HISTORY_READS], mean = 0;
 	uint8_t at[LIMIT_VECTOR];
-	int64_t square = 0;
 	size_t n;
 	const struct topic_term *vector = catalog_vector(s, slot, &n);
 	if (g->wanted.similar_top)
 		memset(with, 0, g->n_reads * sizeof(*with));
-	n = find_known(g, vector, n < LIMIT_VECTOR ? n : LIMIT_VECTOR, at, &square);
+	n = find_known(g, vector, n < LIMIT_VECTOR ? n : LIMIT_VECTOR, at);
 	for (size_t i = 0; i < n; i++) {
 		const struct topic_term *term = &vector[at[i]];
 		const struct known *k = reading_known(g, term->topic);
@@ -225,7 +221,7 @@ static void measure_content(const struct reading *g, const struct catalog_segmen
 		for (int32_t p = k->first; p >= 0; p = g->postings[p].next)
 			with[g->postings[p].read] += weight * g->postings[p].weight;
 	}
-	float norm = square > 0 ? (float)(TOPIC_TERM_ONE / sqrt((double)square)) : 0;
+	const float norm = s->content_norm[slot];
 	if (g->wanted.similar)
 		x[COLUMN_SIMILAR_MEAN] = mean * norm;
 	if (g->wanted.similar_top)

@@ -78,16 +78,12 @@ static void take_vector(struct reading *g, uint32_t r)
 	size_t n;
 	struct read *read = &g->reads[r];
 	const struct topic_term *vector = catalog_vector(read->segment, read->slot, &n);
-	double square = 0;
-	for (size_t i = 0; i < n; i++)
-		if (reading_is_content(vector[i].topic))
-			square += (double)vector[i].weight * (double)vector[i].weight;
-	if (square == 0)
+	read->norm = read->segment->content_norm[read->slot];
+	if (read->norm == 0)
 		return;
-	read->norm = (float)(TOPIC_TERM_ONE / sqrt(square));
 	float share = read->norm / TOPIC_TERM_ONE / (float)g->n_reads;
 	for (size_t i = 0; i < n; i++) {
-		if (!reading_is_content(vector[i].topic) || vector[i].weight == 0)
+		if (!catalog_is_content(vector[i].topic) || vector[i].weight == 0)
 			continue;
 		struct known *k = known_topic(g, vector[i].topic);
 		k->mean += share * (float)vector[i].weight;
@@ -168,6 +164,7 @@ static void find_reads(struct reading *g)
 		__builtin_prefetch(&at.segment->section[at.slot]);
 		__builtin_prefetch(&at.segment->source[at.slot]);
 		__builtin_prefetch(&at.segment->vector_start[at.slot]);
+		__builtin_prefetch(&at.segment->content_norm[at.slot]);
 		__builtin_prefetch(&at.segment->words[at.slot]);
 	}
 }

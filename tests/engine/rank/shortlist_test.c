@@ -191,7 +191,7 @@ static int rows_of(const struct rank_request *q, const struct example *e, size_t
 	struct rank_parts parts;
 	const uint16_t which = (uint16_t)i;
 	assert_int_equal(rank_shortlist_parts(q->model, &two, e, &which, 1, &arena, &parts), 0);
-	return rank_shortlist_explain(world.catalog, q, e, i, item, &parts, false, &arena, rows);
+	return (int)rank_shortlist_explain(world.catalog, q, e, i, item, &parts, false, rows);
 }
 
 static void test_rows_sum_to_scores(void **state)
