@@ -4,19 +4,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench/micro.h"
 #include "engine/base/rng.h"
 #include "models/gbdt.h"
 
 enum { N_INPUTS = 94, ROUNDS = 200, ROWS_MAX = 2000 };
-
-static double now_us(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 static struct gbdt *make(size_t n_trees, int depth, struct rng *rng)
 {

@@ -3,40 +3,13 @@
  *     ninja -C build bench/micro_rank && build/bench/micro_rank [N_ARTICLES] [N_READER_TOPICS] [ROUNDS] */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench/micro.h"
 #include "tests/engine/rank/world.h"
 
 enum { READERS = 64, MAX_ROUNDS = 100000 };
 
 static struct rank_item pool[LIMIT_FEED_DEPTH];
-
-static double now_us(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-static void report(const char *what, double *times, size_t n)
-{
-	qsort(times, n, sizeof(*times), compare_doubles);
-	printf("%-28s median %8.1f us   p90 %8.1f us   best %8.1f us\n", what, times[n / 2], times[n * 9 / 10], times[0]);
-}
-
-static void must(int r)
-{
-	if (r) {
-		fprintf(stderr, "micro_rank: error %d\n", r);
-		exit(1);
-	}
-}
 
 /* The weights of models/default.json, so that the benchmark needs no file. */
 static const double default_weights[N_FEATURES] = {

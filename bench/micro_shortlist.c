@@ -5,39 +5,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench/micro.h"
 #include "engine/rank/shortlist.h"
 #include "tests/engine/rank/world.h"
 
 enum { READERS = 64, MAX_ROUNDS = 100000, CROSSES = 1 << 18 };
-
-static double now_us(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-static void report(const char *what, double *times, size_t n)
-{
-	qsort(times, n, sizeof(*times), compare_doubles);
-	printf("%-28s median %8.1f us   p90 %8.1f us   best %8.1f us\n", what, times[n / 2], times[n * 9 / 10], times[0]);
-}
-
-static void must(int r)
-{
-	if (r) {
-		fprintf(stderr, "micro_shortlist: error %d\n", r);
-		exit(1);
-	}
-}
 
 static const char model_text[] =
 	"{\"name\":\"bench\",\"version\":\"1\",\"kind\":\"online\",\"weights\":{\"topic_long\":0.8,\"age\":-0.35,\"ctr\":0.3},"

@@ -59,6 +59,18 @@ static void test_ranks_and_inputs(void **state)
 	assert_true(out[7] == -4.5f);
 }
 
+static void test_distances(void **state)
+{
+	const float x[2][9] = {{1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 2, 3, 4, 5, 6, 7, 8, -9}}, mean[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+	const float most[9] = {0, 1, 2, 3, 4, 5, 6, 7, 9};
+	float out[2][9];
+	uint8_t beyond[2];
+	kernels_portable.distances(&x[0][0], 2, 9, mean, most, &out[0][0], beyond);
+	for (size_t i = 0; i < 9; i++)
+		assert_true(out[0][i] == (float)i && out[1][i] == (i < 8 ? (float)i : -10));
+	assert_true(beyond[0] == 0 && beyond[1] == 1); /* at most is not beyond */
+}
+
 /* Ends of the range, and one number that is not 0 at each place in turn. */
 static void test_dots(void **state)
 {
@@ -102,6 +114,11 @@ static void compare(const struct kernels *k, const struct kernels *other)
 		k->inputs(x, mean[0], deviation[0], 6, columns, a);
 		other->inputs(x, mean[0], deviation[0], 6, columns, b);
 		assert_memory_equal(a, b, columns * sizeof(float));
+		uint8_t beyond[2][N];
+		k->distances(x, n, columns, mean[0], deviation[0], a, beyond[0]);
+		other->distances(x, n, columns, mean[0], deviation[0], b, beyond[1]);
+		assert_memory_equal(a, b, n * columns * sizeof(float));
+		assert_memory_equal(beyond[0], beyond[1], n);
 		int16_t one[KERNEL_WIDTH], many[20][KERNEL_WIDTH];
 		int32_t dots[2][20];
 		for (size_t d = 0; d < KERNEL_WIDTH; d++) {
@@ -131,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_logs), cmocka_unit_test(test_moments),
 	                                   cmocka_unit_test(test_ranks_and_inputs), cmocka_unit_test(test_dots),
+	                                   cmocka_unit_test(test_distances),
 	                                   cmocka_unit_test(test_variants)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,13 +185,71 @@ static void check_rows(const struct example *e, size_t i, const struct rank_item
 		fail_msg("rows sum to %.9f, the score is %.9f", sum, score);
 }
 
+/* Scores by distances from the mean are those by inputs, cut or not. */
+static void test_scores_by_inputs(void **state)
+{
+	size_t n_cut = 0, n_not = 0;
+	for (int round = 0; round < 30; round++) {
+		struct world_reader who;
+		struct rank_item items[N_MOST];
+		double scores[N_MOST], plain[N_MOST];
+		uint16_t which[N_MOST];
+		size_t n;
+		arena_reset(&arena);
+		random_model(false);
+		struct example *e = some_list(&who, items, &n);
+		if (n == 0 || !model_learns(&model))
+			continue;
+		float *inputs = arena_alloc(&arena, n * 2 * N_COLUMNS * sizeof(*inputs));
+		for (size_t i = 0; i < n; i++)
+			which[i] = (uint16_t)i;
+		for (size_t i = 0; i < n; i += 4) /* far out */
+			e->columns[i * N_COLUMNS + COLUMN_AGE] += 100;
+		rank_inputs(&model, e, which, n, inputs);
+		const struct model_slate slate = {.n = n, .n_columns = N_COLUMNS, .inputs = inputs};
+		assert_int_equal(model_shortlist_score(&model, learned->params, &slate, plain), 0);
+		assert_int_equal(rank_shortlist_score(&model, &two, e, &arena, scores), 0);
+		for (size_t i = 0; i < n; i++) {
+			bool cut = fabsf(inputs[(i * 2 + 1) * N_COLUMNS + COLUMN_AGE]) == 8;
+			n_cut += cut;
+			n_not += !cut;
+			if (fabs(scores[i] - plain[i]) > 1e-4 * fmax(1, fabs(plain[i])))
+				fail_msg("%.7f is not %.7f", scores[i], plain[i]);
+		}
+	}
+	assert_true(n_cut > 100 && n_not > 300);
+}
+
+/* Joined rows are sums of the others. */
+static void check_joined(const struct rank_row *rows, size_t n, const struct rank_row *joined, size_t n_joined)
+{
+	for (size_t k = 0; k < n_joined; k++) {
+		double sum = 0, most = 0;
+		int stands = joined[k].stands;
+		for (size_t i = 0; i < n; i++) {
+			if (rows[i].told != joined[k].told || rows[i].topic != joined[k].topic)
+				continue;
+			sum += rows[i].contribution;
+			stands = rows[i].contribution > most ? rows[i].stands : stands;
+			most = fmax(most, rows[i].contribution);
+		}
+		assert_true(fabs(sum - joined[k].contribution) < 1e-9 && stands == joined[k].stands);
+		assert_string_equal(joined[k].code, rank_told_names[joined[k].told]);
+		for (size_t i = 0; i < k; i++)
+			assert_false(joined[i].told == joined[k].told && joined[i].topic == joined[k].topic);
+	}
+}
+
 static int rows_of(const struct rank_request *q, const struct example *e, size_t i, const struct rank_item *item,
                    struct rank_row rows[RANK_ROWS_MAX])
 {
 	struct rank_parts parts;
 	const uint16_t which = (uint16_t)i;
 	assert_int_equal(rank_shortlist_parts(q->model, &two, e, &which, 1, &arena, &parts), 0);
-	return (int)rank_shortlist_explain(world.catalog, q, e, i, item, &parts, false, rows);
+	struct rank_row joined[RANK_ROWS_MAX];
+	size_t n = rank_shortlist_explain(world.catalog, q, e, i, item, &parts, false, rows);
+	check_joined(rows, n, joined, rank_shortlist_explain(world.catalog, q, e, i, item, &parts, true, joined));
+	return (int)n;
 }
 
 static void test_rows_sum_to_scores(void **state)
@@ -325,6 +383,6 @@ static void test_stage_one_in_its_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_order), CASE(test_of_which_step), CASE(test_rows_sum_to_scores), CASE(test_what_stands_where), CASE(test_stage_one_in_its_rows)};
+		CASE(test_order), CASE(test_of_which_step), CASE(test_rows_sum_to_scores), CASE(test_scores_by_inputs), CASE(test_what_stands_where), CASE(test_stage_one_in_its_rows)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
