@@ -73,6 +73,7 @@ struct catalog_segment {
 	_Atomic float boost[SEGMENT_SLOTS];               /* editor's; 1 is neutral */
 	_Atomic float clicks[SEGMENT_SLOTS][N_HALF_LIVES]; /* decayed to the view's minute */
 	_Atomic float shows[SEGMENT_SLOTS][N_HALF_LIVES];
+	float log_chars[SEGMENT_SLOTS]; /* ln(1 + characters of the text) */
 	_Atomic float expected[SEGMENT_SLOTS][N_HALF_LIVES]; /* clicks that its slates would have had at random */
 	uint32_t vector_start[SEGMENT_SLOTS + 1];
 	const struct topic_term *_Atomic vectors; /* grows by copy; slot i: [vector_start[i], vector_start[i + 1]) */
@@ -177,7 +178,7 @@ struct catalog_entry {
 	uint32_t source, section, author;
 	uint8_t language;
 	bool premium;
-	float boost;
+	float boost, log_chars;
 	uint64_t editions;
 	const struct topic_term *vector; /* [n_vector]; copied */
 	size_t n_vector;

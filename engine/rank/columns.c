@@ -35,6 +35,7 @@
 	X(AGE, "age", "age", 1)                        /* ln(1 + hours since published) */ \
 	X(BOOST, "boost", "editor", 1)                 /* ln(the editor's boost) */ \
 	X(PREMIUM, "premium", "premium", 0.5f)         /* 1 behind a pay wall */ \
+	X(LENGTH, "length", "length", 1)               /* ln(1 + characters of the text); 2,000 when not known */ \
 	X(STAGE_ONE, "stage_one", "stage_one", 1)      /* the stage-one score */ \
 	X(SEEN, "seen", "seen", 0.7f)                  /* ln(1 + times the story was shown to this reader) */ \
 	X(SEEN_AGO, "seen_ago", "seen", 3)             /* ln(1 + minutes since it was), 0 when never */ \

@@ -9,7 +9,7 @@ import unittest
 
 from server import Server, run
 
-GROUPS = ["age", "co_read", "editor", "head_to_head", "kin", "popularity", "premium", "reader", "section", "seen",
+GROUPS = ["age", "co_read", "editor", "head_to_head", "kin", "length", "popularity", "premium", "reader", "section", "seen",
           "similarity", "similarity_top", "source", "stage_one", "topics", "words"]
 
 

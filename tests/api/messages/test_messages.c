@@ -28,6 +28,7 @@ static const struct {
 	bool has_topic, has_less;
 } groups[] = {
 	{"popularity", false, true}, {"age", false, true},          {"editor", false, true},  {"premium", false, true},
+	{"length", false, true},
 	{"stage_one", false, true},  {"seen", false, true},         {"reader", false, true},  {"section", true, true},
 	{"source", true, true},      {"topics", true, true},        {"similarity", false, true}, {"words", false, true},
 	{"similarity_top", false, true}, {"kin", false, true},        {"dense", false, true},
