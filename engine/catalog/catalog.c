@@ -55,6 +55,7 @@ void catalog_free(struct catalog *c)
 	map_free(c->by_article);
 	map_free(c->by_story);
 	map_free(c->counters);
+	free((void *)(uintptr_t)atomic_load(&c->sources));
 	free(c->dirty);
 	free(c);
 }
