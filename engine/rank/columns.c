@@ -53,6 +53,7 @@
 	X(SIMILAR_TOP, "similar_top", "similarity_top", 0.1f) /* mean of the five best cosines with the last 100 reads */ \
 	X(SIMILAR_BEST, "similar_best", "similarity_top", 0.2f) \
 	X(SIMILAR_MEAN, "similar_mean", "similarity", 0.02f) /* mean over all of them */ \
+	X(GRAMS, "grams", "grams", 0.1f)               /* cosine of the title with the reads' titles, by 5-grams of characters (grams.h) */ \
 	X(KIN, "kin", "kin", 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
 	X(DENSE_TOP, "dense_top", "dense", 0.1f)       /* mean of the five best cosines of embeddings with the last 20 reads */ \
 	X(DENSE_MEAN, "dense_mean", "dense", 0.2f)     /* cosine with the mean of all reads' */ \

@@ -344,6 +344,8 @@ static void measure_one(struct reading *g, const struct rank_item *item, struct 
 		measure_words(g, out, x);
 	if (w->kin && g->two->space)
 		measure_kin(g, s, item->slot, x);
+	if (w->grams)
+		x[COLUMN_GRAMS] = grams_likeness(&g->grams, s->card[item->slot]->title);
 	if (w->dense)
 		measure_dense(g, s, item->slot, x);
 	if (w->co_read)
