@@ -104,7 +104,7 @@ static int resolve(struct engine *e, struct store_txn *txn, const struct span *n
 {
 	int r = 0;
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = topics_resolve(e->topics, txn, names[i], SPAN(""), &out[i]);
+		r = topics_resolve(e->topics, txn, names[i], (struct span){NULL, 0}, &out[i]);
 	return r;
 }
 

@@ -19,6 +19,7 @@ enum { CHUNK = 4096, N_CHUNKS = TOPICS_MAX / CHUNK };
 
 struct name {
 	uint16_t len, label_len; /* label_len 0: shown as the name is */
+	uint8_t votes;           /* the writer's, of terms: for this label, less those against */
 	char text[]; /* name, label */
 };
 
@@ -125,6 +126,7 @@ static int add(struct topics *t, uint32_t topic, struct span text, struct span l
 		return -ENOMEM;
 	name->len = (uint16_t)text.len;
 	name->label_len = (uint16_t)label.len;
+	name->votes = 1;
 	memcpy(name->text, text.data, text.len);
 	if (label.len)
 		memcpy(name->text + text.len, label.data, label.len);
@@ -261,6 +263,22 @@ static int make(struct topics *t, struct store_txn *txn, struct span name, struc
 	return 0;
 }
 
+/* A stem is written in many ways: "Messi" and "messy" have one. It is shown as most articles write it, by the majority vote
+ * of Boyer and Moore (1981), which keeps one candidate and one number; after a restart the label starts with one vote. */
+static int vote(struct topics *t, struct store_txn *txn, uint32_t topic, struct span label)
+{
+	struct name *name = (struct name *)(uintptr_t)find_name(t, topic);
+	if (span_equal(label, (struct span){name->text + name->len, name->label_len})) {
+		name->votes += name->votes < UINT8_MAX;
+		return 0;
+	}
+	if (name->votes > 0) {
+		name->votes--;
+		return 0;
+	}
+	return put(t, txn, topic, topics_name(t, topic), label);
+}
+
 int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, struct span label, uint32_t *out)
 {
 	uint32_t topic = topics_find(t, name);
@@ -269,7 +287,9 @@ int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, st
 		label.len = 0;
 	if (topic == 0)
 		return make(t, txn, name, label, out);
-	if (label.len && topic >> TOPIC_NAMESPACE_SHIFT != TOPIC_TERM && find_name(t, topic)->label_len == 0)
+	if (topic >> TOPIC_NAMESPACE_SHIFT == TOPIC_TERM && label.data)
+		r = vote(t, txn, topic, label);
+	else if (label.len && find_name(t, topic)->label_len == 0)
 		r = put(t, txn, topic, topics_name(t, topic), label); /* first known by its name alone */
 	if (r == 0)
 		*out = topic;
