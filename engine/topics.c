@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "engine/core.h"
 
@@ -263,12 +264,22 @@ static int make(struct topics *t, struct store_txn *txn, struct span name, struc
 	return 0;
 }
 
+/* As a label is shown; capitals are no difference. */
+static bool is_shown_alike(const struct name *name, struct span label)
+{
+	size_t space = namespaces[TOPIC_TERM].len;
+	struct span stem = {name->text + space, name->len - space}, shown = {name->text + name->len, name->label_len};
+	shown = shown.len ? shown : stem;
+	label = label.len ? label : stem;
+	return shown.len == label.len && strncasecmp(shown.data, label.data, label.len) == 0;
+}
+
 /* A stem is written in many ways: "Messi" and "messy" have one. It is shown as most articles write it, by the majority vote
  * of Boyer and Moore (1981), which keeps one candidate and one number; after a restart the label starts with one vote. */
 static int vote(struct topics *t, struct store_txn *txn, uint32_t topic, struct span label)
 {
 	struct name *name = (struct name *)(uintptr_t)find_name(t, topic);
-	if (span_equal(label, (struct span){name->text + name->len, name->label_len})) {
+	if (is_shown_alike(name, label)) {
 		name->votes += name->votes < UINT8_MAX;
 		return 0;
 	}
