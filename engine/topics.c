@@ -16,6 +16,7 @@
 
 #include "engine/core.h"
 
+enum { VOTES_LOADED = 8 };
 enum { CHUNK = 4096, N_CHUNKS = TOPICS_MAX / CHUNK };
 
 struct name {
@@ -109,7 +110,7 @@ struct span topics_label(const struct topics *t, uint32_t topic)
 }
 
 /* Sets the name and label of a number, new or known. What was there stays in memory: others may hold it. */
-static int add(struct topics *t, uint32_t topic, struct span text, struct span label)
+static int add(struct topics *t, uint32_t topic, struct span text, struct span label, uint8_t votes)
 {
 	uint32_t ns = topic >> TOPIC_NAMESPACE_SHIFT, n = topic & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
 	if (n >= TOPICS_MAX)
@@ -127,7 +128,7 @@ static int add(struct topics *t, uint32_t topic, struct span text, struct span l
 		return -ENOMEM;
 	name->len = (uint16_t)text.len;
 	name->label_len = (uint16_t)label.len;
-	name->votes = 1;
+	name->votes = votes;
 	memcpy(name->text, text.data, text.len);
 	if (label.len)
 		memcpy(name->text + text.len, label.data, label.len);
@@ -164,7 +165,7 @@ static int put(struct topics *t, struct store_txn *txn, uint32_t topic, struct s
 		n += label.len;
 	}
 	int r = store_put(txn, TABLE_TOPICS, key_u32(key, topic), (struct span){record, n});
-	return r < 0 ? r : add(t, topic, name, label);
+	return r < 0 ? r : add(t, topic, name, label, 1);
 }
 
 int topics_given_read(struct store_txn *txn, uint32_t given[N_TOPIC_NAMESPACES])
@@ -208,7 +209,7 @@ int topics_load(struct topics *t, struct store_txn *txn)
 			r = -EINVAL;
 			break;
 		}
-		r = add(t, topic, name, label);
+		r = add(t, topic, name, label, VOTES_LOADED);
 		if (r < 0)
 			break;
 	}
@@ -275,7 +276,7 @@ static bool is_shown_alike(const struct name *name, struct span label)
 }
 
 /* A stem is written in many ways: "Messi" and "messy" have one. It is shown as most articles write it, by the majority vote
- * of Boyer and Moore (1981), which keeps one candidate and one number; after a restart the label starts with one vote. */
+ * of Boyer and Moore (1981), which keeps one candidate and one number. Votes are not stored: what a start finds has VOTES_LOADED. */
 static int vote(struct topics *t, struct store_txn *txn, uint32_t topic, struct span label)
 {
 	struct name *name = (struct name *)(uintptr_t)find_name(t, topic);

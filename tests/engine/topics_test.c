@@ -158,7 +158,8 @@ static void a_stem_is_shown_as_most_write_it(void **state)
 	batch_ends(d, true);
 	load(d);
 	written(d, "term:messi", nothing, "Messi");
-	written(d, "term:messi", SPAN("messy"), "Messi");
+	for (int i = 0; i < 8; i++) /* what a start finds is not overthrown at once */
+		written(d, "term:messi", SPAN("messy"), "Messi");
 	written(d, "term:messi", SPAN("messy"), "messy");
 	written(d, "term:messi", SPAN(""), "messy");
 	for (int i = 0; i < 300; i++)
