@@ -17,6 +17,7 @@ enum column {
 	COLUMN_AGE = COLUMN_LIFT + N_HALF_LIVES,
 	COLUMN_BOOST,
 	COLUMN_PREMIUM,
+	COLUMN_LENGTH,
 	COLUMN_STAGE_ONE,
 	COLUMN_SEEN,
 	COLUMN_SEEN_AGO,
@@ -34,6 +35,7 @@ enum column {
 	COLUMN_SIMILAR_TOP,
 	COLUMN_SIMILAR_BEST,
 	COLUMN_SIMILAR_MEAN,
+	COLUMN_GRAMS,
 	COLUMN_KIN,
 	COLUMN_DENSE_TOP,
 	COLUMN_DENSE_MEAN,
@@ -60,6 +62,7 @@ extern const char *const rank_column_groups[N_COLUMNS]; /* a model file may leav
 	X(FRESH, "fresh") \
 	X(EDITOR, "editor") \
 	X(PREMIUM, "premium") \
+	X(LENGTH, "length") \
 	X(BOOST, "boost") \
 	X(STAGE_ONE, "stage_one") \
 	X(EXPLORE, "explore") \
@@ -79,6 +82,7 @@ extern const char *const rank_column_groups[N_COLUMNS]; /* a model file may leav
 	X(EDITION, "edition") \
 	X(LANGUAGE, "language") \
 	X(SIMILARITY, "similarity") \
+	X(GRAMS, "grams") \
 	X(CO_READ, "co_read") \
 	X(WORDS, "words") \
 	X(HEAD_TO_HEAD, "head_to_head")

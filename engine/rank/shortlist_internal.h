@@ -2,6 +2,7 @@
 #ifndef MYNEWS_ENGINE_RANK_SHORTLIST_INTERNAL_H
 #define MYNEWS_ENGINE_RANK_SHORTLIST_INTERNAL_H
 
+#include "engine/rank/grams.h"
 #include "engine/rank/kernels.h"
 #include "engine/rank/rank_internal.h"
 #include "engine/rank/shortlist.h"
@@ -65,7 +66,7 @@ static inline size_t reading_stood(uint64_t place)
 
 /* Which groups of columns the model looks at. */
 struct wanted {
-	bool interests, similar, similar_top, words, kin, dense, co_read, head;
+	bool interests, similar, similar_top, grams, words, kin, dense, co_read, head;
 };
 
 enum { DENSE_READS = 20, DENSE_SPACES_MAX = 8 };
@@ -102,6 +103,7 @@ struct reading {
 	struct known known[KNOWN_MAX];
 	struct posting postings[HISTORY_READS * LIMIT_VECTOR];
 	struct stood stood[STOOD]; /* by hash of the place */
+	struct grams grams;        /* of the reads' titles */
 };
 
 /* shortlist_reads.c. n: candidates. Returns 0 or -ENOMEM. */

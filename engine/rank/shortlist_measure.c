@@ -24,6 +24,7 @@ static void fetch(const struct rank_item *item)
 	__builtin_prefetch(&s->words[item->slot]);
 	__builtin_prefetch(&s->vector_start[item->slot]);
 	__builtin_prefetch(&s->content_norm[item->slot]);
+	__builtin_prefetch(&s->log_chars[item->slot]);
 }
 
 /* ---- popularity and age: over arrays ---- */
@@ -327,6 +328,7 @@ static void measure_one(struct reading *g, const struct rank_item *item, struct 
 	out->n_words = (uint8_t)catalog_n_words(s, item->slot);
 	memcpy(out->words, s->words[item->slot], sizeof(out->words));
 	x[COLUMN_STAGE_ONE] = (float)item->score / RANK_ONE;
+	x[COLUMN_LENGTH] = s->log_chars[item->slot];
 	x[COLUMN_PREMIUM] = (atomic_load_explicit(&s->flags[item->slot], memory_order_relaxed) & SLOT_PREMIUM) != 0;
 	measure_exposure(g, item->story, x);
 	measure_names(g, out->section, s->source[item->slot], x);
@@ -336,6 +338,8 @@ static void measure_one(struct reading *g, const struct rank_item *item, struct 
 		measure_words(g, out, x);
 	if (w->kin && g->two->space)
 		measure_kin(g, s, item->slot, x);
+	if (w->grams)
+		x[COLUMN_GRAMS] = grams_likeness(&g->grams, s->card[item->slot]->title);
 	if (w->dense)
 		measure_dense(g, s, item->slot, x);
 	if (w->co_read)
