@@ -204,7 +204,7 @@ static size_t find_known(const struct reading *g, const struct topic_term *vecto
 static void measure_content(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
 {
 	float with[HISTORY_READS], mean = 0;
-	uint8_t at[LIMIT_VECTOR];
+	uint8_t at[LIMIT_VECTOR] = {0};
 	size_t n;
 	const struct topic_term *vector = catalog_vector(s, slot, &n);
 	if (g->wanted.similar_top)
