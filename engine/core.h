@@ -18,6 +18,7 @@
 #include "engine/monitor.h"
 #include "engine/pending.h"
 #include "engine/rank/rank.h"
+#include "engine/store/behind.h"
 #include "engine/store/codec.h"
 #include "engine/store/records.h"
 #include "engine/store/writer.h"
@@ -238,6 +239,7 @@ struct engine {
 	struct text_df *df;
 	struct learner *learner;
 	struct pending *pending;
+	struct behind *event_ids, *counted; /* the log's views; writer only */
 	struct monitor *monitor;
 	_Atomic uint64_t stat_learnt, stat_pending, stat_pending_bytes, stat_pending_dropped, stat_learner_bytes, stat_fallbacks;
 	struct rank_models models;
@@ -265,6 +267,7 @@ struct engine {
 	bool stories_stale;   /* that failed, and has to come before the next batch */
 	uint64_t round_sequence; /* of the checkpoint round under way; 0 none */
 	int64_t last_checkpoint_ms, last_sweep_ms;
+	uint32_t first_id_day; /* there are no clients' ids of days before */
 	struct erase_task *erasing;
 };
 
@@ -333,24 +336,40 @@ int engine_parse_models(const struct engine_model_text *texts, size_t n, struct 
                         struct engine_problem *problem) __attribute__((warn_unused_result));
 /* stage_two.c: what the model at a place, or its members, have learnt by now. */
 void stage_two_pick(const struct learner *l, const struct model *m, unsigned slot, struct rank_stage_two *out);
+/* event_ids.c: clients' ids. Startup: what days there are. */
+int event_ids_load(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
+/* The sequence that an id got on one of the last n_days or today; 0 when none. */
+int event_ids_find(const struct engine *e, struct store_txn *txn, struct hash128 hash, uint32_t today, unsigned n_days,
+                   uint64_t *sequence) __attribute__((warn_unused_result));
+/* An event is being logged, or found in the log's tail; nothing happens when it came without an id. */
+int event_ids_add(struct engine *e, const struct log_record *r, uint64_t sequence) __attribute__((warn_unused_result));
+/* Its reader is being erased. */
+int event_ids_erase(struct engine *e, struct store_txn *txn, const struct log_record *r)
+	__attribute__((warn_unused_result));
 /* counted.c: a reader counts once for an article and event type. */
-struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article);
 static inline bool is_counted_type(enum event_type type)
 {
 	return type == EVENT_CLICK || type == EVENT_IMPRESSION;
 }
 /* Marks an event that is about to be logged; *repeat says that there was one before. */
-int counted_add(struct store_txn *txn, const struct log_record *r, bool *repeat) __attribute__((warn_unused_result));
+int counted_add(struct engine *e, struct store_txn *txn, const struct log_record *r, bool *repeat)
+	__attribute__((warn_unused_result));
 /* A counted event of a chain is undone: *instead becomes the sequence of the repeat that counts in its place (its record is
  * rewritten, *at_ms is its time), 0 when there is none. */
 int counted_undo(struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t sequence,
                  uint64_t chain_head, uint64_t *instead, int64_t *at_ms) __attribute__((warn_unused_result));
 /* The event leaves the log. */
-int counted_forget(struct store_txn *txn, const struct log_record *r) __attribute__((warn_unused_result));
+int counted_forget(struct engine *e, struct store_txn *txn, const struct log_record *r)
+	__attribute__((warn_unused_result));
+/* Its reader is being erased, with all that counted. */
+int counted_erase(struct engine *e, struct store_txn *txn, const struct log_record *r)
+	__attribute__((warn_unused_result));
+/* A record of the log's tail, as it stands there by now, in its turn. */
+int counted_replay(struct engine *e, struct store_txn *txn, const struct log_record *r)
+	__attribute__((warn_unused_result));
 /* record.c: appends to the log and the reader's chain, and folds. */
 int engine_log_append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r)
 	__attribute__((warn_unused_result));
-struct span event_id_key(uint8_t out[20], uint32_t day, struct hash128 hash);
 static inline uint32_t day_of(int64_t ms)
 {
 	return (uint32_t)(ms / 86400000);
@@ -381,6 +400,8 @@ int learning_drop(struct engine *e, struct store_txn *txn, const struct log_reco
 /* recover.c */
 int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *problem) __attribute__((warn_unused_result));
 int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
+/* engine.c: after a transaction, what it put into the views' memory stays, or goes. */
+void engine_views_end(struct engine *e, bool committed);
 /* checkpoint.c: one bounded step, of at most so many readers, in a transaction of its own; *done when a round is complete. */
 enum { CHECKPOINT_READERS = 512 };
 int engine_checkpoint_step(struct engine *e, bool *done) __attribute__((warn_unused_result));
