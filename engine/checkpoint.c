@@ -77,7 +77,7 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 			return 0;
 		}
 		readers_begin_round(e->readers);
-		behind_begin_round(e->event_ids);
+		behind_begin_round(e->ids.behind);
 		behind_begin_round(e->counted);
 	}
 	int r = store_write_begin(e->store, &txn);
@@ -89,7 +89,7 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 	if (r == 0)
 		r = put_df(e, txn);
 	if (r == 0)
-		r = behind_write(e->event_ids, txn, STEP_VIEW, &n_ids_left);
+		r = behind_write(e->ids.behind, txn, STEP_VIEW, &n_ids_left);
 	if (r == 0)
 		r = behind_write(e->counted, txn, STEP_VIEW, &n_counted_left);
 	bool complete = n_left + n_ids_left + n_counted_left == 0 && !more;
@@ -103,7 +103,7 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 	else
 		r = store_write_commit(txn);
 	readers_clean(e->readers, r == 0);
-	behind_wrote(e->event_ids, r == 0);
+	behind_wrote(e->ids.behind, r == 0);
 	behind_wrote(e->counted, r == 0);
 	learner_saved(e->learner, r == 0);
 	if (r < 0) {
@@ -397,8 +397,6 @@ int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *prob
 		r = learner_load(e->learner, txn);
 	if (r == 0)
 		r = engine_erase_recover(e, txn);
-	if (r == 0)
-		r = event_ids_load(e, txn);
 	if (r == 0)
 		r = replay_tail(e, txn, through);
 	if (r == 0)

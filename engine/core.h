@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "engine/base/day_filter.h"
 #include "engine/base/epoch.h"
 #include "engine/base/map.h"
 #include "engine/catalog/catalog.h"
@@ -222,6 +223,14 @@ struct count_change {
 	int delta;
 };
 
+/* Clients' ids (event_ids.c); writer only. */
+struct event_ids {
+	struct behind *behind;
+	struct day_filter *days; /* which days may have one */
+	bool known;              /* `days` has all of the table */
+	uint8_t next[20];        /* else from here on it does not */
+};
+
 struct engine {
 	struct engine_config config;
 	char dir[4096];
@@ -239,7 +248,8 @@ struct engine {
 	struct text_df *df;
 	struct learner *learner;
 	struct pending *pending;
-	struct behind *event_ids, *counted; /* the log's views; writer only */
+	struct event_ids ids;
+	struct behind *counted;
 	struct monitor *monitor;
 	_Atomic uint64_t stat_learnt, stat_pending, stat_pending_bytes, stat_pending_dropped, stat_learner_bytes, stat_fallbacks;
 	struct rank_models models;
@@ -267,7 +277,6 @@ struct engine {
 	bool stories_stale;   /* that failed, and has to come before the next batch */
 	uint64_t round_sequence; /* of the checkpoint round under way; 0 none */
 	int64_t last_checkpoint_ms, last_sweep_ms;
-	uint32_t first_id_day; /* there are no clients' ids of days before */
 	struct erase_task *erasing;
 };
 
@@ -336,10 +345,13 @@ int engine_parse_models(const struct engine_model_text *texts, size_t n, struct 
                         struct engine_problem *problem) __attribute__((warn_unused_result));
 /* stage_two.c: what the model at a place, or its members, have learnt by now. */
 void stage_two_pick(const struct learner *l, const struct model *m, unsigned slot, struct rank_stage_two *out);
-/* event_ids.c: clients' ids. Startup: what days there are. */
-int event_ids_load(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
+/* event_ids.c. Returns 0 or -ENOMEM; what was made is freed, also where it failed. */
+int event_ids_new(struct event_ids *ids, size_t n_max, int64_t now_ms) __attribute__((warn_unused_result));
+void event_ids_free(struct event_ids *ids);
+/* Housekeeping after the start: learns from a bounded part of the table which days may have what. */
+void event_ids_learn(struct engine *e);
 /* The sequence that an id got on one of the last n_days or today; 0 when none. */
-int event_ids_find(const struct engine *e, struct store_txn *txn, struct hash128 hash, uint32_t today, unsigned n_days,
+int event_ids_find(struct engine *e, struct store_txn *txn, struct hash128 hash, uint32_t today, unsigned n_days,
                    uint64_t *sequence) __attribute__((warn_unused_result));
 /* An event is being logged, or found in the log's tail; nothing happens when it came without an id. */
 int event_ids_add(struct engine *e, const struct log_record *r, uint64_t sequence) __attribute__((warn_unused_result));

@@ -57,7 +57,7 @@ static int batch_seal(struct store_txn *txn, void *ctx)
 void engine_views_end(struct engine *e, bool committed)
 {
 	void (*end)(struct behind *b) = committed ? behind_commit : behind_abandon;
-	end(e->event_ids);
+	end(e->ids.behind);
 	end(e->counted);
 }
 
@@ -119,7 +119,7 @@ int engine_submit_growth(struct engine *e, struct write_op *op)
 static bool pressed(void *ctx)
 {
 	struct engine *e = engine_of(ctx);
-	return readers_pressed(e->readers) || behind_pressed(e->event_ids) || behind_pressed(e->counted);
+	return readers_pressed(e->readers) || behind_pressed(e->ids.behind) || behind_pressed(e->counted);
 }
 
 /* A step of a checkpoint when one is due; as many as clean all that a batch can make dirty when memory must not grow. */
@@ -146,6 +146,7 @@ static void idle(void *ctx)
 	if (e->erasing && engine_erase_step(e) < 0)
 		return; /* the disk is full or failing: tried again at the next idle moment */
 	checkpoint_piece(e, now_ms);
+	event_ids_learn(e);
 	if (now_ms - e->last_sweep_ms >= 60000) {
 		e->last_sweep_ms = now_ms;
 		if (store_clear_stale_readers(e->store) < 0 || engine_sweep(e, now_ms) < 0)
@@ -302,7 +303,7 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	if (r == 0)
 		r = pending_new(&e->pending, config->learn_pending_bytes);
 	if (r == 0)
-		r = behind_new(&e->event_ids, TABLE_EVENT_IDS, 20, 8, config->views_max);
+		r = event_ids_new(&e->ids, config->views_max, now_ms);
 	if (r == 0)
 		r = behind_new(&e->counted, TABLE_COUNTED, 12, 1, config->views_max);
 	if (r == 0)
@@ -374,7 +375,7 @@ void engine_close(struct engine *e)
 	topics_free(e->topics);
 	text_df_free(e->df);
 	pending_free(e->pending);
-	behind_free(e->event_ids);
+	event_ids_free(&e->ids);
 	behind_free(e->counted);
 	monitor_free(e->monitor);
 	learner_free(e->learner);
