@@ -2,7 +2,8 @@
  * tab-separated lines without a head, each plain or gzip.
  *
  *     news       id, category, subcategory, title, abstract, url, title entities, abstract entities; and, which is ours, a
- *                ninth that names the publisher, where there is one
+ *                ninth that names the publisher, a tenth with the characters of the text and an eleventh that is 1 behind a
+ *                pay wall, where there are such
  *     behaviors  impression id, reader, time "M/D/YYYY h:mm:ss AM" (UTC), earlier clicks "N1 N2", slate "N3-0 N4-1"
  *
  * Behaviours are read in the order of time, whatever the file's own order: one pass checks every line and finds whether

@@ -18,11 +18,14 @@ enum news_column {
 	NEWS_URL,
 	NEWS_TITLE_ENTITIES,
 	NEWS_ABSTRACT_ENTITIES,
-	NEWS_SOURCE, /* ours: MIND has eight columns */
+	NEWS_SOURCE, /* ours from here on: MIND has eight columns */
+	NEWS_CHAR_COUNT,
+	NEWS_PREMIUM,
 	NEWS_COLUMNS
 };
 static const char *const column_names[NEWS_COLUMNS] = {"id", "category", "subcategory", "title", "abstract", "url",
-                                                       "title entities", "abstract entities", "source"};
+                                                       "title entities", "abstract entities", "source", "char_count",
+                                                       "premium"};
 
 struct mind_news {
 	struct map *rows; /* hash of the id -> struct span * of the line, in the arena */
@@ -63,6 +66,31 @@ static int parse_entities(struct span column, json_t **out, char text[192])
 	return r;
 }
 
+/* A whole number from 0 to max, 0 where the column is empty or missing; -1 when it is anything else. */
+static int64_t column_number(struct span column, int64_t max)
+{
+	int64_t n = 0;
+	for (size_t i = 0; i < column.len; i++) {
+		if (column.data[i] < '0' || column.data[i] > '9')
+			return -1;
+		n = n * 10 + (column.data[i] - '0');
+		if (n > max)
+			return -1;
+	}
+	return n;
+}
+
+/* What is wrong with the text of a column that is not JSON; NULL: nothing. */
+static const char *check_column(enum news_column column, struct span text)
+{
+	switch (column) {
+	case NEWS_ID: return decode_check_text(TEXT_NAME, LIMIT_ID_BYTES, text);
+	case NEWS_CHAR_COUNT: return column_number(text, LIMIT_CHAR_COUNT) < 0 ? "must be a whole number up to 100000000" : NULL;
+	case NEWS_PREMIUM: return column_number(text, 1) < 0 ? "must be 0 or 1" : NULL;
+	default: return decode_utf8_valid(text) ? NULL : "is not valid UTF-8";
+	}
+}
+
 /* Returns 0; 1 with text and column set; -ENOMEM. */
 static int check_row(const struct span columns[NEWS_COLUMNS], size_t n, enum news_column *column, char text[192])
 {
@@ -75,10 +103,7 @@ static int check_row(const struct span columns[NEWS_COLUMNS], size_t n, enum new
 	for (size_t i = 0; i < n && i < NEWS_COLUMNS; i++) {
 		json_t *list = NULL;
 		*column = (enum news_column)i;
-		if (i == NEWS_ID)
-			why = decode_check_text(TEXT_NAME, LIMIT_ID_BYTES, columns[i]);
-		else
-			why = decode_utf8_valid(columns[i]) ? NULL : "is not valid UTF-8";
+		why = check_column(*column, columns[i]);
 		if (why) {
 			snprintf(text, 192, "%s", why);
 			return 1;
@@ -202,6 +227,8 @@ int mind_news_article(const struct mind_news *n, struct arena *arena, struct spa
 		out->section = columns[NEWS_CATEGORY];
 	if (is_name(columns[NEWS_SOURCE]))
 		out->source = columns[NEWS_SOURCE];
+	out->char_count = (uint32_t)column_number(columns[NEWS_CHAR_COUNT], LIMIT_CHAR_COUNT);
+	out->premium = column_number(columns[NEWS_PREMIUM], 1) == 1;
 	if (decode_check_text(TEXT_WEB_URL, LIMIT_URL_BYTES, columns[NEWS_URL]) == NULL)
 		out->url = columns[NEWS_URL];
 	int r = add_topic(arena, columns[NEWS_SUBCATEGORY], topics, &out->n_topics);

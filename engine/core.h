@@ -42,11 +42,12 @@ int topics_load(struct topics *t, struct store_txn *txn) __attribute__((warn_unu
 uint32_t topics_find(const struct topics *t, struct span name);
 /* The name of a number; empty when unknown. Lives as long as the process. Any thread. */
 struct span topics_name(const struct topics *t, uint32_t topic);
-/* How it is shown: as it was first written, without namespace. Likewise. */
+/* How it is shown: as it was first written, a stem as most articles write it, without namespace. Likewise. */
 struct span topics_label(const struct topics *t, uint32_t topic);
 /* The parts of a stored record. */
 void topics_split(struct span record, struct span *name, struct span *label);
-/* Writer: finds or makes; a label (may be empty) is kept when there is none yet. What a batch made is forgotten by
+/* Writer: finds or makes; a label is kept when there is none yet; for a stem it is a vote (empty: written as the
+ * stem is), but for NULL, which says nothing. What a batch made is forgotten by
  * topics_abandon. Returns 0 or negative errno, -ENOSPC when all numbers of the namespace are in use. */
 int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, struct span label, uint32_t *out)
 	__attribute__((warn_unused_result));

@@ -170,13 +170,24 @@ static void expired(void *ctx, uint32_t article)
 	stories_remove(engine_of(ctx)->stories, article);
 }
 
+/* For the models that have a floor of rare sources. */
+static int refresh_sources(struct engine *e)
+{
+	for (unsigned i = 0; i < CATALOG_MODELS; i++) {
+		const struct model *m = atomic_load_explicit(&e->models.model[i], memory_order_relaxed);
+		if (m && m->rare_least)
+			return catalog_refresh_sources(e->catalog);
+	}
+	return 0;
+}
+
 static void tick_publish(struct write_op *op, void *ctx)
 {
 	struct tick_op *t = (struct tick_op *)op;
 	struct engine *e = engine_of(ctx);
 	if (t->is_tick) {
 		atomic_store(&e->now_ms, t->now_ms);
-		if (catalog_tick(e->catalog, t->now_ms, expired, e) < 0)
+		if (catalog_tick(e->catalog, t->now_ms, expired, e) < 0 || refresh_sources(e) < 0)
 			return; /* memory is short: the columns stay a minute older */
 	}
 }

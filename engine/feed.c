@@ -69,7 +69,7 @@ static int revise_pool(struct page *p)
 	return 0;
 }
 
-static bool story_used(const struct page *p, uint32_t story)
+bool page_has_story(const struct page *p, uint32_t story)
 {
 	for (size_t i = 0; i < p->n_before; i++)
 		if (p->before[i].story == story)
@@ -172,54 +172,10 @@ static int pick_from_pool(struct page *p, size_t n)
 	return 0;
 }
 
-/* Puts pinned articles at their places: on the first page of a ranked feed. */
-static int place_pins(struct page *p)
-{
-	const struct pin_list *pins = atomic_load_explicit(&p->w->engine->pins, memory_order_acquire);
-	for (size_t i = 0; pins && i < pins->n; i++) {
-		const struct pin_record *pin = &pins->entries[i].record;
-		enum rank_why why;
-		if (pin->position == 0 || pin->position > p->n_wanted || p->n_pins == LIMIT_PINS ||
-		    (pin->until_ms && pin->until_ms <= p->query.rank.now_ms) ||
-		    (pin->edition.len && !span_equal(pin->edition, p->query.edition_key)))
-			continue;
-		struct catalog_place place = catalog_find(p->w->engine->catalog, pin->article);
-		if (!place.segment)
-			continue;
-		struct rank_item item = {.article = pin->article, .segment = place.segment, .slot = place.slot,
-		                         .story = atomic_load_explicit(&place.segment->story[place.slot], memory_order_relaxed),
-		                         .published_ms = place.segment->published_ms[place.slot]};
-		int r = rank_score(p->w->scratch, p->w->engine->catalog, &p->query.rank, &item, 1, &why);
-		if (r < 0)
-			return r;
-		if (why != RANK_ELIGIBLE)
-			continue;
-		for (size_t j = 0; j < p->n_pool; j++) {
-			if (p->pool[j].article == item.article)
-				item.score = p->pool[j].score; /* the model's, where that has more than one stage */
-			/* By article too: published anew since the pool was drawn, it may tell another story now. */
-			if (p->pool[j].story == item.story || p->pool[j].article == item.article)
-				p->taken[j] = true;
-		}
-		p->pins[p->n_pins] = item;
-		p->pin_positions[p->n_pins++] = pin->position;
-	}
-	return 0;
-}
-
-/* The pin for a place: the first in the list whose story is not shown yet. -1 none. */
-static int pin_at(const struct page *p, size_t position)
-{
-	for (size_t i = 0; i < p->n_pins; i++)
-		if (p->pin_positions[i] == position && !story_used(p, p->pins[i].story))
-			return (int)i;
-	return -1;
-}
-
 static int fill_page(struct page *p)
 {
 	while (p->n_shown < p->n_wanted) {
-		int pin = pin_at(p, p->n_before + p->n_shown + 1);
+		int pin = pins_at(p, p->n_before + p->n_shown + 1);
 		if (pin >= 0) {
 			p->pinned[p->n_shown] = true;
 			p->moved[p->n_shown] = 0;
@@ -227,7 +183,7 @@ static int fill_page(struct page *p)
 			continue;
 		}
 		size_t run = 1;
-		while (p->n_shown + run < p->n_wanted && pin_at(p, p->n_before + p->n_shown + run + 1) < 0)
+		while (p->n_shown + run < p->n_wanted && pins_at(p, p->n_before + p->n_shown + run + 1) < 0)
 			run++;
 		if (!p->exhausted && n_untaken(p) < run) {
 			int r = refill(p);
@@ -315,7 +271,7 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	p->pool_is_new = true;
 	r = slate_find_lead(p);
 	if (r == 0 && p->query.rank.order == RANK_RANKED)
-		r = place_pins(p);
+		r = pins_place(p);
 	if (r == 0)
 		r = fill_page(p);
 	uint64_t feed = feed_number_next(p->w, q->now_ms);

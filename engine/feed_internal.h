@@ -74,6 +74,16 @@ struct page {
 	size_t n_pins;
 };
 
+/* Whether a report of the story stands on this page or one before. */
+bool page_has_story(const struct page *p, uint32_t story);
+
+/* ---- pins.c ---- */
+
+/* Finds the pins of a first page and takes what they show out of its pool. Returns 0 or a negative errno. */
+int pins_place(struct page *p) __attribute__((warn_unused_result));
+/* The pin for a position: the first in the list whose story is not shown yet. -1 none. */
+int pins_at(const struct page *p, size_t position);
+
 /* ---- slate.c ---- */
 
 struct span slate_cursor_make(const struct engine *e, struct arena *arena, uint64_t feed, uint16_t page,

@@ -113,6 +113,13 @@ static int place_dense(struct engine *e, uint32_t number, const struct article *
 	                               &entry->dense_space, entry->dense);
 }
 
+/* A text of unknown length stands as one of ordinary length. */
+static float log_chars(const struct article *a)
+{
+	enum { ORDINARY = 2000 };
+	return log1pf((float)(a->char_count ? a->char_count : ORDINARY));
+}
+
 int engine_publish_record(struct engine *e, uint32_t number, const struct article_record *r)
 {
 	const struct article *a = &r->article;
@@ -121,7 +128,8 @@ int engine_publish_record(struct engine *e, uint32_t number, const struct articl
 		.visible_from_ms = a->embargo_until_ms, .expires_ms = a->expires_at_ms,
 		.source = first_of(r, TOPIC_SOURCE), .section = first_of(r, TOPIC_SECTION),
 		.author = first_of(r, TOPIC_AUTHOR), .language = catalog_language(e->catalog, r->language),
-		.premium = a->premium, .boost = boost_of(e, number, r), .vector = r->vector, .n_vector = r->n_vector};
+		.premium = a->premium, .boost = boost_of(e, number, r), .log_chars = log_chars(a),
+		 .vector = r->vector, .n_vector = r->n_vector};
 	entry.editions = edition_bits(atomic_load_explicit(&e->editions, memory_order_relaxed), r, entry.source, entry.section);
 	struct buf card = {0};
 	struct arena arena = {0};

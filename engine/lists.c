@@ -119,7 +119,7 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 	                                         [FEED_TRENDING] = RANK_TRENDING};
 	*out = (struct query){.rank = {.order = orders[q->order], .profile_config = &w->engine->profile_config,
 	                               .now_ms = q->now_ms, .each_report = q->each_report, .language = -1, .edition = -1,
-	                               .created_before_seq = UINT64_MAX}};
+	                               .created_before_seq = UINT64_MAX, .sources = catalog_sources(w->engine->catalog)}};
 	int r = store_read_renew(w->txn);
 	if (r == 0)
 		r = find_model(w, q->model, out);

@@ -219,7 +219,7 @@ int slate_find_lead(struct page *p)
 	const struct model *m = p->query.rank.model;
 	struct lead_entry entries[LIMIT_SLATE_LEAD];
 	uint32_t articles[LIMIT_SLATE_LEAD]; /* oldest first */
-	size_t most = 0, n;
+	size_t most = m->rare_least ? (size_t)m->rare_window - 1 : 0, n;
 	for (size_t i = 0; i < m->n_caps; i++)
 		most = (size_t)m->caps[i].window - 1 > most ? (size_t)m->caps[i].window - 1 : most;
 	if (most == 0 || !p->query.reader || p->query.rank.order != RANK_RANKED)

@@ -52,7 +52,7 @@ static int telling(const struct rank_row *row)
 {
 	const char *group = row->group;
 	static const char *const first[] = {"topic_short", "topic_long", "section", "source", "place", "follow", "home", "topics",
-	                                    "similarity", "similarity_top", "kin", "co_read"},
+	                                    "similarity", "similarity_top", "grams", "kin", "co_read"},
 	                  *const last[] = {"base", "crosses", "stage_one", "language", "explore", "head_to_head", "seen",
 	                                   "reader", "age", "shows"};
 	if (row->stands < 0 && strcmp(group, "age") != 0 && strcmp(group, "premium") != 0)

@@ -12,13 +12,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "engine/core.h"
 
+enum { VOTES_LOADED = 8 };
 enum { CHUNK = 4096, N_CHUNKS = TOPICS_MAX / CHUNK };
 
 struct name {
 	uint16_t len, label_len; /* label_len 0: shown as the name is */
+	uint8_t votes;           /* the writer's, of terms: for this label, less those against */
 	char text[]; /* name, label */
 };
 
@@ -107,7 +110,7 @@ struct span topics_label(const struct topics *t, uint32_t topic)
 }
 
 /* Sets the name and label of a number, new or known. What was there stays in memory: others may hold it. */
-static int add(struct topics *t, uint32_t topic, struct span text, struct span label)
+static int add(struct topics *t, uint32_t topic, struct span text, struct span label, uint8_t votes)
 {
 	uint32_t ns = topic >> TOPIC_NAMESPACE_SHIFT, n = topic & ((1u << TOPIC_NAMESPACE_SHIFT) - 1);
 	if (n >= TOPICS_MAX)
@@ -125,6 +128,7 @@ static int add(struct topics *t, uint32_t topic, struct span text, struct span l
 		return -ENOMEM;
 	name->len = (uint16_t)text.len;
 	name->label_len = (uint16_t)label.len;
+	name->votes = votes;
 	memcpy(name->text, text.data, text.len);
 	if (label.len)
 		memcpy(name->text + text.len, label.data, label.len);
@@ -161,7 +165,7 @@ static int put(struct topics *t, struct store_txn *txn, uint32_t topic, struct s
 		n += label.len;
 	}
 	int r = store_put(txn, TABLE_TOPICS, key_u32(key, topic), (struct span){record, n});
-	return r < 0 ? r : add(t, topic, name, label);
+	return r < 0 ? r : add(t, topic, name, label, 1);
 }
 
 int topics_given_read(struct store_txn *txn, uint32_t given[N_TOPIC_NAMESPACES])
@@ -205,7 +209,7 @@ int topics_load(struct topics *t, struct store_txn *txn)
 			r = -EINVAL;
 			break;
 		}
-		r = add(t, topic, name, label);
+		r = add(t, topic, name, label, VOTES_LOADED);
 		if (r < 0)
 			break;
 	}
@@ -261,6 +265,32 @@ static int make(struct topics *t, struct store_txn *txn, struct span name, struc
 	return 0;
 }
 
+/* As a label is shown; capitals are no difference. */
+static bool is_shown_alike(const struct name *name, struct span label)
+{
+	size_t space = namespaces[TOPIC_TERM].len;
+	struct span stem = {name->text + space, name->len - space}, shown = {name->text + name->len, name->label_len};
+	shown = shown.len ? shown : stem;
+	label = label.len ? label : stem;
+	return shown.len == label.len && strncasecmp(shown.data, label.data, label.len) == 0;
+}
+
+/* A stem is written in many ways: "Messi" and "messy" have one. It is shown as most articles write it, by the majority vote
+ * of Boyer and Moore (1981), which keeps one candidate and one number. Votes are not stored: what a start finds has VOTES_LOADED. */
+static int vote(struct topics *t, struct store_txn *txn, uint32_t topic, struct span label)
+{
+	struct name *name = (struct name *)(uintptr_t)find_name(t, topic);
+	if (is_shown_alike(name, label)) {
+		name->votes += name->votes < UINT8_MAX;
+		return 0;
+	}
+	if (name->votes > 0) {
+		name->votes--;
+		return 0;
+	}
+	return put(t, txn, topic, topics_name(t, topic), label);
+}
+
 int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, struct span label, uint32_t *out)
 {
 	uint32_t topic = topics_find(t, name);
@@ -269,7 +299,9 @@ int topics_resolve(struct topics *t, struct store_txn *txn, struct span name, st
 		label.len = 0;
 	if (topic == 0)
 		return make(t, txn, name, label, out);
-	if (label.len && topic >> TOPIC_NAMESPACE_SHIFT != TOPIC_TERM && find_name(t, topic)->label_len == 0)
+	if (topic >> TOPIC_NAMESPACE_SHIFT == TOPIC_TERM && label.data)
+		r = vote(t, txn, topic, label);
+	else if (label.len && find_name(t, topic)->label_len == 0)
 		r = put(t, txn, topic, topics_name(t, topic), label); /* first known by its name alone */
 	if (r == 0)
 		*out = topic;

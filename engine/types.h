@@ -37,6 +37,7 @@ enum {
 	LIMIT_TOPIC_BYTES = LIMIT_NAME_BYTES + 16 /* with its namespace: "place:johannesburg" */
 };
 
+#define LIMIT_CHAR_COUNT 100000000
 #define LIMIT_BOOST_MIN 0.01f
 #define LIMIT_BOOST_MAX 100.0f
 
@@ -52,6 +53,7 @@ struct article {
 	float boost; /* 1 leaves the score alone */
 	enum article_status status;
 	bool premium;
+	uint32_t char_count; /* characters of the whole text; 0: not known */
 	const float *embedding; /* [n_embedding], the publisher's own; NULL when absent */
 	size_t n_embedding;
 };

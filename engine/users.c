@@ -63,7 +63,7 @@ static int namespaced_list(struct engine_worker *w, struct arena *arena, const s
 static int resolve_list(struct engine *e, struct store_txn *txn, const struct span *names, size_t n, uint32_t *out)
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = topics_resolve(e->topics, txn, names[i], SPAN(""), &out[i]);
+		int r = topics_resolve(e->topics, txn, names[i], (struct span){NULL, 0}, &out[i]);
 		if (r < 0)
 			return r;
 	}
@@ -117,7 +117,7 @@ static int settings_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	if (u->fields & USER_MUTES) {
 		record.n_mutes = in->n_mutes;
 		for (size_t i = 0; r == 0 && i < in->n_mutes; i++) {
-			r = topics_resolve(e->topics, txn, in->mutes[i].topic, SPAN(""), &record.mutes[i].topic);
+			r = topics_resolve(e->topics, txn, in->mutes[i].topic, (struct span){NULL, 0}, &record.mutes[i].topic);
 			record.mutes[i].until_ms = in->mutes[i].until_ms;
 		}
 	}
@@ -246,7 +246,7 @@ static int interests_apply(struct write_op *op, struct store_txn *txn, void *ctx
 	for (size_t i = 0; i < u->n_changes; i++) {
 		const struct interest_change *c = &u->changes[i];
 		uint32_t topic;
-		r = topics_resolve(e->topics, txn, c->topic, SPAN(""), &topic);
+		r = topics_resolve(e->topics, txn, c->topic, (struct span){NULL, 0}, &topic);
 		if (r < 0)
 			return r;
 		if (c->set_weight) {

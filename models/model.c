@@ -149,15 +149,33 @@ static int parse_cap(struct parser *p, json_t *cap, size_t index)
 	return read_integer(p, json_object_get(cap, "most"), pointer, 1, out->window - 1, &out->most);
 }
 
+static int parse_rare_sources(struct parser *p, json_t *floor)
+{
+	static const char *const members[] = {"least", "window"};
+	struct model *m = p->model;
+	if (!floor)
+		return 0;
+	if (!json_is_object(floor))
+		return refuse(p, "/diversity/rare_sources", "must be an object");
+	int r = check_members(p, floor, "/diversity/rare_sources", members, 2);
+	if (r == 0)
+		r = read_integer(p, json_object_get(floor, "window"), "/diversity/rare_sources/window", 2, CAP_WINDOW_MAX,
+		                 &m->rare_window);
+	return r ? r : read_integer(p, json_object_get(floor, "least"), "/diversity/rare_sources/least", 1, m->rare_window - 1,
+	                            &m->rare_least);
+}
+
 static int parse_diversity(struct parser *p, json_t *diversity)
 {
-	static const char *const members[] = {"mmr_lambda", "caps"};
+	static const char *const members[] = {"mmr_lambda", "caps", "rare_sources"};
 	p->model->mmr_lambda = 1;
 	if (!diversity)
 		return 0;
 	if (!json_is_object(diversity))
 		return refuse(p, "/diversity", "must be an object");
-	int r = check_members(p, diversity, "/diversity", members, 2);
+	int r = check_members(p, diversity, "/diversity", members, 3);
+	if (r == 0)
+		r = parse_rare_sources(p, json_object_get(diversity, "rare_sources"));
 	if (r)
 		return r;
 	const json_t *lambda = json_object_get(diversity, "mmr_lambda");

@@ -80,6 +80,7 @@ struct model {
 	double mmr_lambda; /* 1: relevance alone; 0: novelty alone */
 	size_t n_caps;
 	struct model_cap caps[MODEL_CAPS_MAX]; /* highest priority first */
+	int rare_least, rare_window; /* at least so many of rare sources in any window of positions; 0: no floor */
 	double explore; /* e of SEMANTICS' propensity; 0 logs propensity 1 */
 };
 

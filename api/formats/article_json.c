@@ -10,6 +10,7 @@ static const char *const statuses[] = {"usable", "withheld", "canceled", NULL};
 static void decode_own(struct decode *d, const json_t *v, struct article *a)
 {
 	double boost = 1;
+	int64_t char_count;
 	decode_string(d, v, "id", TEXT_NAME, LIMIT_ID_BYTES, &a->id);
 	decode_string(d, v, "title", TEXT_HTML_LINE, LIMIT_TITLE_BYTES, &a->title);
 	decode_optional(d, v, "url", TEXT_WEB_URL, LIMIT_URL_BYTES, &a->url);
@@ -32,6 +33,8 @@ static void decode_own(struct decode *d, const json_t *v, struct article *a)
 	if (status >= 0)
 		a->status = (enum article_status)status;
 	decode_bool(d, v, "premium", &a->premium);
+	if (decode_integer(d, v, "char_count", 0, LIMIT_CHAR_COUNT, &char_count))
+		a->char_count = (uint32_t)char_count;
 	decode_floats(d, v, "embedding", LIMIT_EMBEDDING, &a->embedding, &a->n_embedding);
 	decode_require(d, v, "title");
 	article_json_finish(d, a, "title", "id");
@@ -39,10 +42,20 @@ static void decode_own(struct decode *d, const json_t *v, struct article *a)
 		decode_require(d, v, "id");
 }
 
+static uint32_t count_characters(struct span utf8)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < utf8.len; i++)
+		n += ((unsigned char)utf8.data[i] & 0xc0) != 0x80;
+	return n;
+}
+
 void article_json_finish(struct decode *d, struct article *a, const char *title_name, const char *id_name)
 {
 	if (a->n_embedding == 0)
 		a->embedding = NULL;
+	if (a->body.len > 0)
+		a->char_count = count_characters(a->body);
 	if (a->id.len == 0 && a->url.len > 0) {
 		struct span canonical = url_canonical(d->arena, a->url);
 		if (canonical.data)
@@ -128,6 +141,8 @@ void article_json_encode(struct buf *b, const struct article *a, bool embedding)
 		buf_printf(b, ",\"status\":\"%s\"", statuses[a->status]);
 	if (a->premium)
 		buf_put_cstr(b, ",\"premium\":true");
+	if (a->char_count)
+		buf_printf(b, ",\"char_count\":%u", (unsigned)a->char_count);
 	if (embedding && a->n_embedding > 0) {
 		buf_put_cstr(b, ",\"embedding\":[");
 		for (size_t i = 0; i < a->n_embedding; i++) {

@@ -206,6 +206,7 @@ static void take_identity(struct decode *d, const json_t *v, struct article *a)
 void ninjs_decode(struct decode *d, const json_t *v, struct article *a)
 {
 	static const char *const statuses[] = {"usable", "withheld", "canceled", NULL};
+	int64_t char_count;
 	take_identity(d, v, a);
 	take_texts(d, v, a);
 	decode_optional(d, v, "language", TEXT_LANGUAGE, LIMIT_LANGUAGE_BYTES, &a->language);
@@ -228,6 +229,8 @@ void ninjs_decode(struct decode *d, const json_t *v, struct article *a)
 	decode_time(d, v, SPELLING(v, "firstcreated", "firstCreated", "contentcreated", "contentCreated",
 	                           "versioncreated", "versionCreated"), &a->published_at_ms);
 	decode_time(d, v, SPELLING(v, "versioncreated", "versionCreated"), &a->updated_at_ms);
+	if (decode_integer(d, v, "charcount", 0, LIMIT_CHAR_COUNT, &char_count))
+		a->char_count = (uint32_t)char_count;
 	decode_time(d, v, "expires", &a->expires_at_ms);
 	decode_time(d, v, "embargoed", &a->embargo_until_ms);
 	int status = decode_choice(d, v, SPELLING(v, "pubstatus", "pubStatus"), statuses);

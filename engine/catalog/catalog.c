@@ -55,6 +55,7 @@ void catalog_free(struct catalog *c)
 	map_free(c->by_article);
 	map_free(c->by_story);
 	map_free(c->counters);
+	free((void *)(uintptr_t)atomic_load(&c->sources));
 	free(c->dirty);
 	free(c);
 }
@@ -328,7 +329,7 @@ static int compact_one(struct catalog *c)
 			.expires_ms = emptiest->visible_until_ms[slot] == INT64_MAX ? 0 : emptiest->visible_until_ms[slot],
 			.source = emptiest->source[slot], .section = emptiest->section[slot], .author = emptiest->author[slot],
 			.language = emptiest->language[slot], .premium = atomic_load(&emptiest->flags[slot]) & SLOT_PREMIUM,
-			.boost = atomic_load(&emptiest->boost[slot]), .editions = atomic_load(&emptiest->editions[slot]),
+			.boost = atomic_load(&emptiest->boost[slot]), .log_chars = emptiest->log_chars[slot], .editions = atomic_load(&emptiest->editions[slot]),
 			.card = *emptiest->card[slot]};
 		entry.vector = catalog_vector(emptiest, slot, &entry.n_vector);
 		const int8_t *dense = catalog_dense(emptiest, slot, &entry.dense_space);

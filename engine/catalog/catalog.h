@@ -73,6 +73,7 @@ struct catalog_segment {
 	_Atomic float boost[SEGMENT_SLOTS];               /* editor's; 1 is neutral */
 	_Atomic float clicks[SEGMENT_SLOTS][N_HALF_LIVES]; /* decayed to the view's minute */
 	_Atomic float shows[SEGMENT_SLOTS][N_HALF_LIVES];
+	float log_chars[SEGMENT_SLOTS]; /* ln(1 + characters of the text) */
 	_Atomic float expected[SEGMENT_SLOTS][N_HALF_LIVES]; /* clicks that its slates would have had at random */
 	uint32_t vector_start[SEGMENT_SLOTS + 1];
 	const struct topic_term *_Atomic vectors; /* grows by copy; slot i: [vector_start[i], vector_start[i + 1]) */
@@ -133,6 +134,15 @@ uint8_t catalog_language(struct catalog *c, struct span language);
 uint8_t catalog_find_language(const struct catalog *c, struct span language); /* 255 when never seen */
 struct span catalog_language_name(const struct catalog *c, uint8_t language);
 
+/* The sources that readers are shown least (sources.c), as of the last refresh; NULL before the first. */
+struct catalog_sources {
+	size_t n;
+	uint32_t rare[]; /* [n] ascending */
+};
+const struct catalog_sources *catalog_sources(const struct catalog *c);
+/* false where sources is NULL. */
+bool catalog_source_is_rare(const struct catalog_sources *sources, uint32_t source);
+
 static inline bool catalog_slot_alive(const struct catalog_segment *s, uint32_t slot, uint32_t moves)
 {
 	if (!(atomic_load_explicit(&s->flags[slot], memory_order_acquire) & SLOT_DEAD))
@@ -177,7 +187,7 @@ struct catalog_entry {
 	uint32_t source, section, author;
 	uint8_t language;
 	bool premium;
-	float boost;
+	float boost, log_chars;
 	uint64_t editions;
 	const struct topic_term *vector; /* [n_vector]; copied */
 	size_t n_vector;
@@ -230,6 +240,9 @@ void catalog_mark_dirty(struct catalog *c, uint32_t article);
  * and drops segments with nothing left. Articles that expired are reported through `expired` (may be NULL), once. */
 int catalog_tick(struct catalog *c, int64_t now_ms, void (*expired)(void *ctx, uint32_t article), void *ctx)
 	__attribute__((warn_unused_result));
+
+/* Finds anew which sources are rare, once a minute: a walk over all slots. Returns 0 or -ENOMEM. */
+int catalog_refresh_sources(struct catalog *c) __attribute__((warn_unused_result));
 
 struct catalog_size {
 	uint64_t n_articles, n_stories, n_segments, bytes;

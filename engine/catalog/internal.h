@@ -27,6 +27,8 @@ struct catalog {
 	bool model_on[CATALOG_MODELS];
 	bool loading; /* no postings before a segment is full */
 	int64_t minute_ms;
+	const struct catalog_sources *_Atomic sources; /* as of sources_ms, a minute; NULL: never asked for */
+	int64_t sources_ms;
 	_Atomic uint32_t n_moves; /* never 0 once an article has moved */
 	uint32_t *dirty; /* [n_dirty] articles whose counters changed */
 	size_t n_dirty, dirty_capacity;

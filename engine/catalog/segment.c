@@ -88,6 +88,7 @@ uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entr
 	atomic_store_explicit(&c->story[slot], entry->story, memory_order_relaxed);
 	atomic_store_explicit(&c->flags[slot], entry->premium ? SLOT_PREMIUM : 0, memory_order_relaxed);
 	c->language[slot] = entry->language;
+	c->log_chars[slot] = entry->log_chars;
 	c->source[slot] = entry->source;
 	c->section[slot] = entry->section;
 	c->author[slot] = entry->author;

@@ -1,4 +1,4 @@
-/* The scale of values, and caps: "at most c of one source (section, author) in any w consecutive positions". At each
+/* The scale of values; caps, and the floor of rare sources. Caps: "at most c of one source (section, author) in any w consecutive positions". At each
  * place it is enough to look back over w - 1 places: a number that stands there c times already is blocked. */
 #include <assert.h>
 #include <math.h>
@@ -50,16 +50,25 @@ static bool is_void(const struct rank_request *q, int dimension)
 	return true;
 }
 
-struct diversify_caps diversify_caps(const struct model *m, const struct rank_request *request)
+bool diversify_is_rare(const struct catalog_sources *sources, const struct rank_item *item)
 {
-	struct diversify_caps caps;
-	caps.n = 0;
+	return catalog_source_is_rare(sources, diversify_dimension(item, MODEL_CAP_SOURCE));
+}
+
+struct diversify_rules diversify_rules(const struct model *m, const struct rank_request *request)
+{
+	struct diversify_rules rules;
+	rules.n = 0;
+	rules.sources = request->sources;
+	rules.rare_least = request->sources && !is_void(request, MODEL_CAP_SOURCE) ? m->rare_least : 0;
+	rules.rare_window = m->rare_window;
+	rules.owes_rare = false;
 	for (size_t i = 0; i < m->n_caps; i++) {
 		assert(m->caps[i].window <= CAP_WINDOW);
 		if (!is_void(request, m->caps[i].dimension))
-			caps.cap[caps.n++] = m->caps[i];
+			rules.cap[rules.n++] = m->caps[i];
 	}
-	return caps;
+	return rules;
 }
 
 static size_t count_of(const uint32_t *numbers, size_t n, uint32_t number)
@@ -70,17 +79,30 @@ static size_t count_of(const uint32_t *numbers, size_t n, uint32_t number)
 	return count;
 }
 
-void diversify_block(struct diversify_caps *caps, const struct placed *placed)
+/* "At least c in any w consecutive positions": the first w - 1 places may be spent on others as long as enough are left. */
+static bool owes_rare(const struct diversify_rules *rules, const struct placed *placed)
 {
-	for (size_t k = 0; k < caps->n; k++) {
-		const struct model_cap *cap = &caps->cap[k];
+	size_t end = placed_count(placed), most = (size_t)rules->rare_window - 1, look = end < most ? end : most;
+	size_t n_rare = 0, n_free = (size_t)rules->rare_window - look;
+	if (!rules->rare_least)
+		return false;
+	for (size_t i = end - look; i < end; i++)
+		n_rare += diversify_is_rare(rules->sources, placed_at(placed, i));
+	return n_rare + n_free <= (size_t)rules->rare_least;
+}
+
+void diversify_apply(struct diversify_rules *rules, const struct placed *placed)
+{
+	rules->owes_rare = owes_rare(rules, placed);
+	for (size_t k = 0; k < rules->n; k++) {
+		const struct model_cap *cap = &rules->cap[k];
 		uint32_t last[CAP_WINDOW];
 		size_t end = placed_count(placed), n = 0;
 		for (size_t i = end > (size_t)cap->window - 1 ? end - ((size_t)cap->window - 1) : 0; i < end; i++)
 			last[n++] = diversify_dimension(placed_at(placed, i), cap->dimension);
-		caps->n_blocked[k] = 0;
+		rules->n_blocked[k] = 0;
 		for (size_t i = 0; i < n; i++)
 			if (last[i] && count_of(last, i + 1, last[i]) == (size_t)cap->most)
-				caps->blocked[k][caps->n_blocked[k]++] = last[i];
+				rules->blocked[k][rules->n_blocked[k]++] = last[i];
 	}
 }

@@ -35,6 +35,7 @@
 	X(AGE, "age", "age", 1)                        /* ln(1 + hours since published) */ \
 	X(BOOST, "boost", "editor", 1)                 /* ln(the editor's boost) */ \
 	X(PREMIUM, "premium", "premium", 0.5f)         /* 1 behind a pay wall */ \
+	X(LENGTH, "length", "length", 1)               /* ln(1 + characters of the text); 2,000 when not known */ \
 	X(STAGE_ONE, "stage_one", "stage_one", 1)      /* the stage-one score */ \
 	X(SEEN, "seen", "seen", 0.7f)                  /* ln(1 + times the story was shown to this reader) */ \
 	X(SEEN_AGO, "seen_ago", "seen", 3)             /* ln(1 + minutes since it was), 0 when never */ \
@@ -52,6 +53,7 @@
 	X(SIMILAR_TOP, "similar_top", "similarity_top", 0.1f) /* mean of the five best cosines with the last 100 reads */ \
 	X(SIMILAR_BEST, "similar_best", "similarity_top", 0.2f) \
 	X(SIMILAR_MEAN, "similar_mean", "similarity", 0.02f) /* mean over all of them */ \
+	X(GRAMS, "grams", "grams", 0.1f)               /* cosine of the title with the reads' titles, by 5-grams of characters (grams.h) */ \
 	X(KIN, "kin", "kin", 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
 	X(DENSE_TOP, "dense_top", "dense", 0.1f)       /* mean of the five best cosines of embeddings with the last 20 reads */ \
 	X(DENSE_MEAN, "dense_mean", "dense", 0.2f)     /* cosine with the mean of all reads' */ \

@@ -1,4 +1,4 @@
-/* Greedy maximal marginal relevance (Carbonell and Goldstein 1998) in integers, with caps.
+/* Greedy maximal marginal relevance (Carbonell and Goldstein 1998) in integers, with caps and a floor.
  *
  *     value(i) = lambda relevance(i) - (1 - lambda) max similarity(i, j) over the last SIMILAR_WINDOW items placed
  *
@@ -54,7 +54,7 @@ struct pass {
 	int32_t beyond;   /* the best relevance behind them; INT32_MIN when nothing is there to be taken */
 	size_t n_rows;  /* in the block under way; less than SIMILAR_WINDOW */
 	bool any_last;  /* a block was completed */
-	struct diversify_caps caps;
+	struct diversify_rules rules;
 	struct placed placed;
 };
 
@@ -247,15 +247,15 @@ static void compute_values(const struct pass *p)
 		value[i] = relevance[i] - (running[i] > last[i] ? running[i] : last[i]);
 }
 
-/* The best untaken column that the first n_caps caps allow; n_pool when there is none. */
-static size_t best_allowed(const struct pass *p, size_t n_caps)
+/* The best untaken column that the first n_rules rules allow; n_pool when there is none. */
+static size_t best_allowed(const struct pass *p, size_t n_rules)
 {
 	size_t best = p->n_pool;
 	int32_t best_value = INT32_MIN;
 	for (size_t i = 0; i < p->n_columns; i++) {
 		if (p->d->value[i] <= best_value || p->taken[i] || !p->pool[i].segment)
 			continue;
-		if (!diversify_allows(&p->caps, n_caps, &p->pool[i]))
+		if (!diversify_allows(&p->rules, n_rules, &p->pool[i]))
 			continue;
 		best = i;
 		best_value = p->d->value[i];
@@ -297,19 +297,19 @@ static int widen(struct pass *p, size_t n_more)
 	return begin(p);
 }
 
-/* The item for the next place, with as many caps kept as can be; n_pool when none is left. */
+/* The item for the next place, with as many rules kept as can be; n_pool when none is left. */
 static int pick(struct pass *p, size_t *out)
 {
-	diversify_block(&p->caps, &p->placed);
+	diversify_apply(&p->rules, &p->placed);
 	compute_values(p);
-	for (size_t n_caps = p->caps.n + 1; n_caps-- > 0;) {
-		size_t best = best_allowed(p, n_caps);
+	for (size_t n_rules = p->rules.n + p->rules.owes_rare + 1; n_rules-- > 0;) {
+		size_t best = best_allowed(p, n_rules);
 		while (p->beyond > (best < p->n_pool ? p->d->value[best] : INT32_MIN)) {
 			int r = widen(p, 3 * p->n_columns);
 			if (r)
 				return r;
 			compute_values(p);
-			best = best_allowed(p, n_caps);
+			best = best_allowed(p, n_rules);
 		}
 		if (best < p->n_pool) {
 			*out = best;
@@ -326,7 +326,7 @@ int rank_diversify(struct rank_scratch *s, const struct model *model, const stru
 {
 	assert(n_pool <= LIMIT_FEED_DEPTH);
 	struct pass p = {.d = s->diversify, .scale = diversify_scale(model, pool, n_pool), .pool = pool, .taken = taken,
-	                 .n_pool = n_pool, .caps = diversify_caps(model, request),
+	                 .n_pool = n_pool, .rules = diversify_rules(model, request),
 	                 .placed = {before, n_before, pool, order_out, 0}};
 	int r = widen(&p, 2 * n + SPARE_COLUMNS);
 	if (r)

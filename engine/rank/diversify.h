@@ -55,24 +55,30 @@ static inline const struct rank_item *placed_at(const struct placed *p, size_t i
 /* The topic number that a cap of this dimension counts; 0 when the article has none or is no longer live. */
 uint32_t diversify_dimension(const struct rank_item *item, int dimension);
 
-/* The caps that this request leaves in force, highest priority first. */
-struct diversify_caps {
-	size_t n;
+/* The rules that this request leaves in force, highest priority first: caps, then the floor of rare sources. */
+struct diversify_rules {
+	size_t n; /* caps */
 	struct model_cap cap[MODEL_CAPS_MAX];
 	size_t n_blocked[MODEL_CAPS_MAX];
 	uint32_t blocked[MODEL_CAPS_MAX][CAP_WINDOW]; /* numbers that have had their share */
+	int rare_least, rare_window;                  /* least 0: no floor */
+	const struct catalog_sources *sources;
+	bool owes_rare; /* the next place is for a rare source */
 };
-struct diversify_caps diversify_caps(const struct model *m, const struct rank_request *request);
-/* Works out what is blocked at the next place. */
-void diversify_block(struct diversify_caps *caps, const struct placed *placed);
+bool diversify_is_rare(const struct catalog_sources *sources, const struct rank_item *item);
+struct diversify_rules diversify_rules(const struct model *m, const struct rank_request *request);
+/* Works out what the rules say of the next place. */
+void diversify_apply(struct diversify_rules *rules, const struct placed *placed);
 
-/* Whether the first n_caps caps let the item have the next place. */
-static inline bool diversify_allows(const struct diversify_caps *caps, size_t n_caps, const struct rank_item *item)
+/* Whether the first n_rules rules let the item have the next place. */
+static inline bool diversify_allows(const struct diversify_rules *rules, size_t n_rules, const struct rank_item *item)
 {
-	for (size_t k = 0; k < n_caps; k++) {
-		uint32_t number = diversify_dimension(item, caps->cap[k].dimension);
-		for (size_t i = 0; number && i < caps->n_blocked[k]; i++)
-			if (caps->blocked[k][i] == number)
+	if (n_rules > rules->n && !diversify_is_rare(rules->sources, item))
+		return false;
+	for (size_t k = 0; k < rules->n && k < n_rules; k++) {
+		uint32_t number = diversify_dimension(item, rules->cap[k].dimension);
+		for (size_t i = 0; number && i < rules->n_blocked[k]; i++)
+			if (rules->blocked[k][i] == number)
 				return false;
 	}
 	return true;

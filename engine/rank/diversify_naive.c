@@ -1,5 +1,5 @@
 /* The diversifier by definition: at each place every similarity afresh by comparing vectors entry by entry, every cap
- * by counting. For tests. */
+ * and the floor by counting. For tests. */
 #include "engine/rank/diversify.h"
 
 static int32_t dot(const struct rank_item *a, const struct rank_item *b)
@@ -47,17 +47,40 @@ static bool is_void(const struct model_cap *cap, const struct rank_request *q)
 	return kind == TOPIC_AUTHOR;
 }
 
-/* How many caps, from the highest priority on, the item keeps. */
-static size_t caps_kept(const struct model *m, const struct rank_request *q, const struct rank_item *item,
+static bool is_rare(const struct rank_request *q, const struct rank_item *item)
+{
+	uint32_t source = diversify_dimension(item, MODEL_CAP_SOURCE);
+	for (size_t i = 0; i < q->sources->n; i++)
+		if (q->sources->rare[i] == source)
+			return true;
+	return false;
+}
+
+/* Whether a window that holds this place, those before it and then nothing but rare sources would have too few of them. */
+static bool breaks_floor(const struct model *m, const struct rank_request *q, const struct rank_item *item,
+                         const struct placed *placed)
+{
+	static const struct model_cap of_source = {.dimension = MODEL_CAP_SOURCE};
+	int n_common = 0;
+	size_t end = placed_count(placed);
+	if (!m->rare_least || !q->sources || is_void(&of_source, q) || is_rare(q, item))
+		return false;
+	for (size_t back = 1; back < (size_t)m->rare_window && back <= end; back++)
+		n_common += !is_rare(q, placed_at(placed, end - back));
+	return m->rare_window - (n_common + 1) < m->rare_least;
+}
+
+/* How many rules, from the highest priority on, the item keeps: caps, then the floor. */
+static size_t rules_kept(const struct model *m, const struct rank_request *q, const struct rank_item *item,
                         const struct placed *placed)
 {
 	size_t kept = 0;
 	while (kept < m->n_caps && (is_void(&m->caps[kept], q) || !breaks(&m->caps[kept], item, placed)))
 		kept++;
-	return kept;
+	return kept < m->n_caps ? kept : kept + !breaks_floor(m, q, item, placed);
 }
 
-/* Relaxing caps from the lowest up until something is left is to prefer, before value, who keeps the most of them. */
+/* Relaxing rules from the lowest up until something is left is to prefer, before value, who keeps the most of them. */
 static size_t pick(const struct model *m, const struct rank_request *q, const struct diversify_scale *scale,
                    const bool *taken, size_t n_pool, const struct placed *placed)
 {
@@ -67,7 +90,7 @@ static size_t pick(const struct model *m, const struct rank_request *q, const st
 		const struct rank_item *item = &placed->pool[i];
 		if (taken[i] || !item->segment)
 			continue;
-		size_t kept = caps_kept(m, q, item, placed);
+		size_t kept = rules_kept(m, q, item, placed);
 		int32_t value = value_of(scale, item, placed);
 		if (best == n_pool || kept > best_kept || (kept == best_kept && value > best_value)) {
 			best = i;

@@ -97,6 +97,7 @@ struct rank_request {
 	size_t n_exclude_stories;
 	const struct rank_word *words; /* [n_words] each must be found */
 	size_t n_words;
+	const struct catalog_sources *sources; /* the rare ones, for the model's floor; NULL: no floor */
 	uint64_t created_before_seq; /* articles first seen at or after this are left out; UINT64_MAX none */
 	bool include_read;           /* do not drop read, hidden and muted stories (lists that are not feeds) */
 	bool each_report;            /* every report, not the best of each story */
@@ -153,10 +154,11 @@ void rank_sort(struct rank_item *items, size_t n);
 /* Continues a page over a frozen pool: picks up to n items out of pool[n_pool] (best first), given the items placed
  * before (for caps' windows and similarity; the last ones count). Greedy maximal marginal relevance (Carbonell and
  * Goldstein 1998) over the integer scores scaled to the pool's range, caps as hard limits relaxed lowest priority
- * first when nothing else is left; a cap is void for a dimension the request filters on. taken[n_pool] marks items
+ * first when nothing else is left; a cap is void for a dimension the request filters on. The floor of rare sources comes last: it gives way first, and where the pool
+ * has no more of them. taken[n_pool] marks items
  * used; order_out[k] is the pool index at place k. n_pool is at most LIMIT_FEED_DEPTH. Items of the pool without a
  * segment (no longer live) are passed over; items before without one are like nothing and count for no cap. The result
- * is the same wherever pages are cut, as long as `before` has the last 10 items or the longest cap window less one,
+ * is the same wherever pages are cut, as long as `before` has the last 10 items or the longest window of a cap or the floor less one,
  * whichever is more. Returns 0 or -ENOMEM. */
 int rank_diversify(struct rank_scratch *s, const struct model *model, const struct rank_request *request,
                    const struct rank_item *pool, size_t n_pool, bool *taken, const struct rank_item *before,

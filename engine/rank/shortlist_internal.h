@@ -2,6 +2,7 @@
 #ifndef MYNEWS_ENGINE_RANK_SHORTLIST_INTERNAL_H
 #define MYNEWS_ENGINE_RANK_SHORTLIST_INTERNAL_H
 
+#include "engine/rank/grams.h"
 #include "engine/rank/kernels.h"
 #include "engine/rank/rank_internal.h"
 #include "engine/rank/shortlist.h"
@@ -56,7 +57,7 @@ enum { STOOD = 4096 };
 
 /* Which groups of columns the model looks at. */
 struct wanted {
-	bool interests, similar, similar_top, words, kin, dense, co_read, head;
+	bool interests, similar, similar_top, grams, words, kin, dense, co_read, head;
 };
 
 enum { DENSE_READS = 20, DENSE_SPACES_MAX = 8 };
@@ -93,6 +94,7 @@ struct reading {
 	struct known known[KNOWN_MAX];
 	struct posting postings[HISTORY_READS * LIMIT_VECTOR];
 	struct stood stood[STOOD]; /* by hash of the place */
+	struct grams grams;        /* of the reads' titles */
 };
 
 /* shortlist_reads.c. n: candidates. Returns 0 or -ENOMEM. */

@@ -334,6 +334,7 @@ static void measure_one(struct reading *g, const struct rank_item *item, struct 
 	out->n_words = (uint8_t)catalog_n_words(s, item->slot);
 	memcpy(out->words, s->words[item->slot], sizeof(out->words));
 	x[COLUMN_STAGE_ONE] = (float)item->score / RANK_ONE;
+	x[COLUMN_LENGTH] = s->log_chars[item->slot];
 	x[COLUMN_PREMIUM] = (atomic_load_explicit(&s->flags[item->slot], memory_order_relaxed) & SLOT_PREMIUM) != 0;
 	measure_exposure(g, item->story, x);
 	measure_names(g, out->section, s->source[item->slot], x);
@@ -343,6 +344,8 @@ static void measure_one(struct reading *g, const struct rank_item *item, struct 
 		measure_words(g, out, x);
 	if (w->kin && g->two->space)
 		measure_kin(g, s, item->slot, x);
+	if (w->grams)
+		x[COLUMN_GRAMS] = grams_likeness(&g->grams, s->card[item->slot]->title);
 	if (w->dense)
 		measure_dense(g, s, item->slot, x);
 	if (w->co_read)

@@ -40,7 +40,8 @@ static struct wanted wanted_of(const struct model *m)
 {
 	const bool *on = m->columns; /* by one of each group: groups are left out whole */
 	return (struct wanted){.interests = on[COLUMN_TOPIC_LONG], .similar = on[COLUMN_SIMILAR_MEAN],
-	                       .similar_top = on[COLUMN_SIMILAR_TOP], .words = on[COLUMN_WORDS], .kin = on[COLUMN_KIN],
+	                       .similar_top = on[COLUMN_SIMILAR_TOP], 
+	                       .grams = on[COLUMN_GRAMS], .words = on[COLUMN_WORDS], .kin = on[COLUMN_KIN],
 	                       .dense = on[COLUMN_DENSE_TOP], .co_read = on[COLUMN_CO_READ], .head = on[COLUMN_HEAD_3H]};
 }
 
@@ -282,6 +283,14 @@ static void take_dense(struct reading *g)
 	}
 }
 
+static void take_grams(struct reading *g)
+{
+	grams_clear(&g->grams);
+	for (size_t r = 0; g->wanted.grams && r < g->n_reads; r++)
+		grams_add(&g->grams, g->reads[r].segment->card[g->reads[r].slot]->title);
+	grams_close(&g->grams);
+}
+
 void reading_document(const struct reading *g, struct example *e)
 {
 	e->n_reads = (uint8_t)(g->n_reads < KIN_READS ? g->n_reads : KIN_READS);
@@ -315,6 +324,7 @@ int reading_prepare(struct reading *g, const struct catalog *c, const struct ran
 		return r;
 	take_kin(g);
 	take_dense(g);
+	take_grams(g);
 	reading_get(g, SIGNAL_ALL, 0, 0, v);
 	g->rate = (v[0] + 1) / (v[1] + 12);
 	reading_get(g, SIGNAL_SECTION, 0, 0, v);

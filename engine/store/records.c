@@ -78,14 +78,15 @@ static bool version_is_known(struct byte_reader *r)
 
 /* ---- articles ---- */
 
-enum { ARTICLE_PREMIUM = 1, ARTICLE_FIXED = 2 };
+enum { ARTICLE_PREMIUM = 1, ARTICLE_FIXED = 2, ARTICLE_COUNTED = 4 /* its number of characters stands at the end */ };
 
 void article_record_encode(struct buf *b, const struct article_record *r)
 {
 	const struct article *a = &r->article;
 	put_u8(b, RECORD_VERSION);
 	put_u8(b, (uint8_t)a->status);
-	put_u8(b, (uint8_t)((a->premium ? ARTICLE_PREMIUM : 0) | (r->story_fixed ? ARTICLE_FIXED : 0)));
+	put_u8(b, (uint8_t)((a->premium ? ARTICLE_PREMIUM : 0) | (r->story_fixed ? ARTICLE_FIXED : 0) |
+	                    (a->char_count ? ARTICLE_COUNTED : 0)));
 	put_u32(b, r->story);
 	put_u32(b, r->revision);
 	put_u64(b, r->created_seq);
@@ -116,6 +117,8 @@ void article_record_encode(struct buf *b, const struct article_record *r)
 	}
 	put_u16(b, (uint16_t)a->n_embedding);
 	buf_put(b, a->embedding, a->n_embedding * sizeof(float));
+	if (a->char_count)
+		put_u32(b, a->char_count);
 }
 
 int article_record_decode(struct arena *arena, struct span bytes, struct article_record *out)
@@ -173,7 +176,9 @@ int article_record_decode(struct arena *arena, struct span bytes, struct article
 		a->embedding = embedding;
 		a->n_embedding = n_embedding;
 	}
-	if (!bytes_done(&r) || a->status > ARTICLE_CANCELED || a->id.len == 0)
+	if (flags & ARTICLE_COUNTED)
+		a->char_count = get_u32(&r);
+	if (!bytes_done(&r) || a->status > ARTICLE_CANCELED || a->char_count > LIMIT_CHAR_COUNT || a->id.len == 0)
 		return 1;
 	*out = rec;
 	return 0;

@@ -251,6 +251,8 @@ class Eval(EvalCase):
             (b"M102\tcity\twater", "line 3, column 4 (title)", "is missing"),
             (b"\tcity\twater\tTitle", "line 3, column 1 (id)", "is empty"),
             (b"M102\tcity\twater\tTi\xfftle", "line 3, column 4 (title)", "is not valid UTF-8"),
+            (b"M102" + b"\t" * 9 + b"1.5", "line 3, column 10 (char_count)", "must be a whole number"),
+            (b"M102" + b"\t" * 10 + b"2", "line 3, column 11 (premium)", "must be 0 or 1"),
             (b"M102\tcity\twater\tTitle\t\t\t[{]", "line 3, column 7 (title entities)", "is not JSON"),
             (b"M102\tcity\twater\tTitle\t\t\t\t{}", "line 3, column 8 (abstract entities)", "is not a JSON list"),
         ):

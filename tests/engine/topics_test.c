@@ -131,6 +131,48 @@ static void new_names_get_the_number_after_the_highest(void **state)
 	assert_int_equal(resolve(d, "topic:d"), number(TOPIC_TAG, 4));
 }
 
+static void written(struct dictionary *d, const char *name, struct span label, const char *shown)
+{
+	uint32_t topic;
+	assert_int_equal(topics_resolve(d->topics, d->txn, span_of(name), label, &topic), 0);
+	if (!span_equal_cstr(topics_label(d->topics, topic), shown))
+		fail_msg("%s is shown as %.*s, not %s", name, (int)topics_label(d->topics, topic).len,
+		         topics_label(d->topics, topic).data, shown);
+}
+
+/* The candidate loses a vote to each other spelling, and its place when it has none left (Boyer and Moore 1981). */
+static void a_stem_is_shown_as_most_write_it(void **state)
+{
+	struct dictionary *d = *state;
+	const struct span nothing = {NULL, 0};
+	load(d);
+	written(d, "term:messi", SPAN("messy"), "messy");
+	written(d, "term:messi", nothing, "messy");
+	written(d, "term:messi", nothing, "messy");
+	written(d, "term:messi", SPAN("Messi"), "messy"); /* 1 - 1 */
+	written(d, "term:messi", SPAN("Messi"), "Messi");
+	written(d, "term:messi", SPAN("Messi"), "Messi"); /* 2 */
+	written(d, "term:messi", SPAN(""), "Messi");      /* 3: as the stem is, which differs by its capital only */
+	written(d, "term:messi", SPAN("messy"), "Messi");
+	written(d, "term:messi", SPAN("messing"), "Messi");
+	batch_ends(d, true);
+	load(d);
+	written(d, "term:messi", nothing, "Messi");
+	for (int i = 0; i < 8; i++) /* what a start finds is not overthrown at once */
+		written(d, "term:messi", SPAN("messy"), "Messi");
+	written(d, "term:messi", SPAN("messy"), "messy");
+	written(d, "term:messi", SPAN(""), "messy");
+	for (int i = 0; i < 300; i++)
+		written(d, "term:messi", SPAN(""), "messi");
+	for (int i = 0; i < 255; i++)
+		written(d, "term:messi", SPAN("messy"), "messi");
+	written(d, "term:messi", SPAN("messy"), "messy");
+	/* Other names stay as they were first written. */
+	written(d, "topic:kae", SPAN("Kae"), "Kae");
+	written(d, "topic:kae", SPAN("KAE"), "Kae");
+	written(d, "topic:kae", SPAN("KAE"), "Kae");
+}
+
 /* Topics 3 and 9 have been left out, and of places all: their numbers do not come back. */
 static void numbers_once_given_are_remembered(void **state)
 {
@@ -361,6 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(new_names_get_the_number_after_the_highest, start, stop),
+		cmocka_unit_test_setup_teardown(a_stem_is_shown_as_most_write_it, start, stop),
 		cmocka_unit_test_setup_teardown(numbers_once_given_are_remembered, start, stop),
 		cmocka_unit_test_setup_teardown(free_numbers_are_used_when_the_highest_is_taken, start, stop),
 		cmocka_unit_test_setup_teardown(what_a_failed_batch_made_is_forgotten, start, stop),

@@ -72,6 +72,9 @@ static void refusals(void **state)
 		{A(",\"boost\":1e300"), "/boost"}, {A(",\"boost\":\"2\""), "/boost"},
 		{A(",\"status\":\"withheld\""), NULL}, {A(",\"status\":\"Usable\""), "/status"}, {A(",\"status\":1"), "/status"},
 		{A(",\"premium\":true"), NULL}, {A(",\"premium\":1"), "/premium"},
+		{A(",\"char_count\":0"), NULL}, {A(",\"char_count\":100000000"), NULL}, {A(",\"char_count\":null"), NULL},
+		{A(",\"char_count\":-1"), "/char_count"}, {A(",\"char_count\":100000001"), "/char_count"},
+		{A(",\"char_count\":1.5"), "/char_count"}, {A(",\"char_count\":\"9\""), "/char_count"},
 		{A(",\"embedding\":[1,-2.5,3e-3]"), NULL}, {A(",\"embedding\":[]"), NULL},
 		{A(",\"embedding\":[1,\"2\"]"), "/embedding/1"}, {A(",\"embedding\":[1e39]"), "/embedding/0"},
 		{A(",\"embedding\":{}"), "/embedding"},
@@ -133,7 +136,7 @@ static void values(void **state)
 	assert_int_equal(json_parse(SPAN("{\"title\":\"Fish &amp; <b>chips</b>\",\"url\":\"HTTP://Example.org:80/x/?utm_source=q\","
 	                                 "\"topics\":[\"food\",\"Essen\"],\"published_at\":1790000000,\"updated_at\":"
 	                                 "\"2026-11-20T14:00:00+02:00\",\"boost\":2,\"status\":\"canceled\",\"premium\":true,"
-	                                 "\"embedding\":[0.5,-1]}"), &value, NULL), 0);
+	                                 "\"char_count\":4321,\"embedding\":[0.5,-1]}"), &value, NULL), 0);
 	article_json_decode(&d, value, ARTICLE_FORM_BY_SHAPE, &a);
 	json_decref(value);
 	assert_int_equal(d.n_errors, 0);
@@ -146,6 +149,8 @@ static void values(void **state)
 	assert_int_equal(a.status, ARTICLE_CANCELED);
 	assert_true(a.premium && a.boost == 2 && a.n_embedding == 2 && a.embedding[1] == -1);
 
+	assert_int_equal(a.char_count, 4321);
+
 	/* What is written reads back the same. */
 	struct buf b = {0};
 	struct article again;
@@ -157,7 +162,16 @@ static void values(void **state)
 	assert_true(span_equal(a.id, again.id) && span_equal(a.title, again.title) && span_equal(a.url, again.url));
 	assert_true(a.updated_at_ms == again.updated_at_ms && again.boost == 2 && again.status == a.status);
 	assert_int_equal(again.n_embedding, 2);
+	assert_int_equal(again.char_count, 4321);
 	buf_free(&b);
+
+	/* A body is counted, in characters without markup: "น้ำ" are three. */
+	assert_int_equal(json_parse(SPAN("{\"id\":\"a\",\"title\":\"t\",\"body\":\"<b>น้ำ</b> is\",\"char_count\":9}"),
+	                            &value, NULL), 0);
+	article_json_decode(&d, value, ARTICLE_FORM_OWN, &again);
+	json_decref(value);
+	assert_int_equal(d.n_errors, 0);
+	assert_int_equal(again.char_count, 3 + 3);
 	arena_free(&arena);
 }
 

@@ -74,6 +74,7 @@ static void refusals(void **state)
 		{"{\"uri\":\"u\",\"headlines\":[{\"role\":\"main\",\"value\":3}]}", "/headlines/0"},
 		{"{\"uri\":\"u\",\"headline\":\"x\",\"pubstatus\":\"gone\"}", "/pubstatus"},
 		{"{\"uri\":\"u\",\"headline\":\"x\",\"versioncreated\":\"yesterday\"}", "/versioncreated"},
+		{"{\"uri\":\"u\",\"headline\":\"x\",\"charcount\":-1}", "/charcount"},
 		{"{\"uri\":\"u\",\"headline\":\"x\",\"subjects\":\"y\"}", "/subjects"},
 		{"{\"uri\":\"u\",\"headline\":\"x\",\"subjects\":[3,null,{\"name\":7}],\"renditions\":7,\"associations\":[1]}", NULL},
 	};

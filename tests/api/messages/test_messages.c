@@ -28,9 +28,10 @@ static const struct {
 	bool has_topic, has_less;
 } groups[] = {
 	{"popularity", false, true}, {"age", false, true},          {"editor", false, true},  {"premium", false, true},
+	{"length", false, true},
 	{"stage_one", false, true},  {"seen", false, true},         {"reader", false, true},  {"section", true, true},
 	{"source", true, true},      {"topics", true, true},        {"similarity", false, true}, {"words", false, true},
-	{"similarity_top", false, true}, {"kin", false, true},        {"dense", false, true},
+	{"similarity_top", false, true}, {"grams", false, true}, {"kin", false, true},        {"dense", false, true},
 	{"co_read", false, true},    {"head_to_head", false, true}, {"section_next", true, true}, {"crosses", false, false},
 	{"shows", false, true},      {"base", false, false}};
 enum { N_GROUPS = sizeof(groups) / sizeof(groups[0]), N_GROUPS_OF_FEATURES = 5 /* age, seen, section, source, base */ };

@@ -56,6 +56,7 @@ static void compare_columns(const struct model_article *a, const struct catalog_
 	assert_int_equal(s->article[slot], e->article);
 	assert_int_equal(s->story[slot], e->story);
 	assert_int_equal(s->flags[slot], e->premium ? SLOT_PREMIUM : 0);
+	assert_float_equal(s->log_chars[slot], e->log_chars, 0);
 	assert_int_equal(s->moved[slot], 0);
 	assert_int_equal(s->language[slot], e->language);
 	assert_int_equal(s->source[slot], e->source);

@@ -89,7 +89,7 @@ static void publish(struct history *h, uint32_t article)
 		.visible_from_ms = chance(h, 10) ? h->now_ms + ((int64_t)below(h, 4) - 2) * HOUR_MS : 0,
 		.expires_ms = chance(h, 6) ? h->now_ms + ((int64_t)below(h, 50) - 2) * HOUR_MS : 0,
 		.source = below(h, 20), .section = below(h, 6), .author = below(h, 3), .language = (uint8_t)below(h, 4),
-		.premium = chance(h, 5), .editions = rng_u64(&h->rng), .vector = vector,
+		.premium = chance(h, 5), .log_chars = (float)below(h, 12), .editions = rng_u64(&h->rng), .vector = vector,
 		.card = {.id = span_of(id), .json = span_of(json), .brief = span_of(brief), .title = SPAN("words")}};
 	if (chance(h, 6))
 		e.boost = (float)rng_double(&h->rng) * 3;

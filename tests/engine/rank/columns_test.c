@@ -13,6 +13,7 @@ static void test_popularity(void **state)
 	struct catalog_entry e = entry(1, 0, 0);
 	e.boost = 2;
 	e.premium = true;
+	e.log_chars = 6.5f;
 	publish(e);
 	e = entry(2, 0, 0);
 	e.published_ms = NOW_MS + HOUR_MS; /* of the future: as new as can be */
@@ -32,11 +33,13 @@ static void test_popularity(void **state)
 	is(x, 0, COLUMN_AGE, 1.945910149);     /* ln 7 */
 	is(x, 0, COLUMN_BOOST, 0.693147181);   /* ln 2 */
 	is(x, 0, COLUMN_PREMIUM, 1);
+	is(x, 0, COLUMN_LENGTH, 6.5);
 	is(x, 0, COLUMN_STAGE_ONE, 1.5);
 	is(x, 0, COLUMN_TASTE, -0.119893270);  /* .25 x -.479573080 */
 	is(x, 1, COLUMN_AGE, 0);
 	is(x, 1, COLUMN_BOOST, 0);
 	is(x, 1, COLUMN_PREMIUM, 0);
+	is(x, 1, COLUMN_LENGTH, 0);
 	is(x, 1, COLUMN_STAGE_ONE, 0.5);
 	count(2, 3, 1, 0); /* clicks beyond shows came from elsewhere: each is taken for a show at rate g */
 	is(measure((const uint32_t[]){1, 2}, 2), 1, COLUMN_CTR, 0.254892250); /* ln((3 + 1) / ((1 + 2 / .1 + 10) .1)) */

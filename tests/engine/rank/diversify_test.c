@@ -194,6 +194,54 @@ static void test_caps_hold(void **state)
 	assert_true(broken > 0 && broken < places); /* the test saw both */
 }
 
+static bool rare_at(const struct scene *s, const struct rank_item *item)
+{
+	return catalog_source_is_rare(s->reader.request.sources, number_of(item, MODEL_CAP_SOURCE));
+}
+
+/* In any window at least so many of rare sources, while there are some; a request for one source does not feel it. */
+static void test_floor_holds(void **state)
+{
+	size_t n_windows = 0, n_raised = 0;
+	for (uint64_t round = 0; round < 200; round++) {
+		struct scene *s = scene_new(first_seed() + 40000 + round);
+		struct model *m = &s->w.model;
+		bool taken[LIMIT_FEED_DEPTH] = {false}, taken_free[LIMIT_FEED_DEPTH] = {false};
+		uint16_t order[LIMIT_FEED_DEPTH], free_order[LIMIT_FEED_DEPTH];
+		size_t n, n_free, n_rare = 0, last_rare = 0;
+		m->n_caps = 0;
+		m->rare_window = 4 + (int)(round % 3);
+		m->rare_least = 1 + (int)(round % 2);
+		s->reader.request.topic = 0;
+		s->reader.request.source = round % 10 == 0 ? TOPIC_SOURCE << TOPIC_NAMESPACE_SHIFT | 1 : 0;
+		assert_int_equal(rank_diversify(s->scratch, m, &s->reader.request, s->pool, s->n_pool, taken, NULL, 0, LIMIT_POOL,
+		                                order, &n), 0);
+		m->rare_least = 0;
+		assert_int_equal(rank_diversify(s->scratch, m, &s->reader.request, s->pool, s->n_pool, taken_free, NULL, 0,
+		                                LIMIT_POOL, free_order, &n_free), 0);
+		assert_int_equal(n, n_free);
+		bool same = memcmp(order, free_order, n * sizeof(*order)) == 0;
+		for (size_t i = 0; i < n; i++)
+			if (rare_at(s, &s->pool[order[i]]))
+				last_rare = i + 1;
+		if (s->reader.request.source)
+			assert_true(same);
+		else
+			n_raised += !same;
+		for (size_t i = 0; i < n; i++) {
+			n_rare += rare_at(s, &s->pool[order[i]]);
+			if (i >= (size_t)m->rare_window)
+				n_rare -= rare_at(s, &s->pool[order[i - (size_t)m->rare_window]]);
+			if (s->reader.request.source || i + 1 < (size_t)m->rare_window || i >= last_rare)
+				continue;
+			assert_true(n_rare >= 1 + round % 2);
+			n_windows++;
+		}
+		scene_free(s);
+	}
+	assert_true(n_windows > 100 && n_raised > 20);
+}
+
 static void test_caps_void(void **state)
 {
 	for (uint64_t round = 0; round < 20; round++) {
@@ -236,7 +284,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equals_naive),    cmocka_unit_test(test_pages_continue),
 		cmocka_unit_test(test_paging_exhausts), cmocka_unit_test(test_caps_hold),
-		cmocka_unit_test(test_caps_void),       cmocka_unit_test(test_relevance_alone),
+		cmocka_unit_test(test_floor_holds),     cmocka_unit_test(test_caps_void),
+		     cmocka_unit_test(test_relevance_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

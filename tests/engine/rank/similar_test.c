@@ -16,6 +16,25 @@ static void publish_with(uint32_t article, const struct topic_term *vector, size
 	publish(e);
 }
 
+/* By titles alone: _abcd is one of two grams of the read's and of three of the story's. */
+static void test_grams(void **state)
+{
+	struct catalog_entry e = entry(10, 0, 0);
+	e.card.title = SPAN("abcd");
+	publish(e);
+	e = entry(1, 0, 0);
+	e.card.title = SPAN("abcde");
+	publish(e);
+	publish(entry(2, 0, 0)); /* "t" has none */
+	is(measure((const uint32_t[]){1}, 1), 0, COLUMN_GRAMS, 0); /* nothing was read */
+	read_article(10, 110, 1u << EVENT_CLICK);
+	const struct example *x = measure((const uint32_t[]){1, 2}, 2);
+	is(x, 0, COLUMN_GRAMS, 0.408248290); /* 1 / sqrt(2) / sqrt(3) */
+	is(x, 1, COLUMN_GRAMS, 0);
+	model.columns[COLUMN_GRAMS] = false;
+	is(measure((const uint32_t[]){1, 2}, 2), 0, COLUMN_GRAMS, 0);
+}
+
 static void test_similarity(void **state)
 {
 	publish_with(13, (const struct topic_term[]){{tag, 1024}, {sport, 4000}, {rare, 1024}}, 3);
@@ -190,6 +209,7 @@ static void test_document(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {CASE(test_similarity), CASE(test_kin), CASE(test_dense), CASE(test_document)};
+	const struct CMUnitTest tests[] = {CASE(test_grams), CASE(test_similarity), CASE(test_kin), CASE(test_dense),
+	                                   CASE(test_document)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,6 +158,10 @@ void world_random_model(struct world *w, struct model *m)
 		m->caps[i].window = 2 + (int)below(w, chance(w, 10) ? 99 : 9);
 		m->caps[i].most = 1 + (int)below(w, (uint32_t)m->caps[i].window - 1);
 	}
+	if (chance(w, 2)) {
+		m->rare_window = 2 + (int)below(w, 12);
+		m->rare_least = 1 + (int)below(w, (uint32_t)m->rare_window - 1);
+	}
 }
 
 void world_new(struct world *w, const struct world_config *config)
@@ -179,6 +183,7 @@ void world_new(struct world *w, const struct world_config *config)
 	for (uint32_t i = 0; !config->plain && config->n_articles && i < config->n_articles / 4; i++)
 		world_disturb(w);
 	check(catalog_tick(w->catalog, w->now_ms, NULL, NULL));
+	check(catalog_refresh_sources(w->catalog));
 }
 
 void world_free(struct world *w)
@@ -278,6 +283,7 @@ static void point_request(struct world *w, struct world_reader *r)
 	q->exclude_articles = r->exclude_articles;
 	q->exclude_stories = r->exclude_stories;
 	q->words = r->words;
+	q->sources = catalog_sources(w->catalog);
 }
 
 void world_make_reader(struct world *w, struct world_reader *r)

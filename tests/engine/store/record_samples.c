@@ -105,7 +105,7 @@ static struct article_record small_article(void)
 	                    .image = SPAN("https://a.example/1.jpg"), .topics = few, .places = few + 1, .authors = few,
 	                    .n_topics = 2, .n_places = 1, .n_authors = 1, .published_at_ms = 1, .updated_at_ms = 2,
 	                    .expires_at_ms = 3, .embargo_until_ms = 4, .boost = 1.5f, .status = ARTICLE_WITHHELD,
-	                    .premium = true, .embedding = embedding, .n_embedding = 3},
+	                    .premium = true, .char_count = 77, .embedding = embedding, .n_embedding = 3},
 		.story = 5, .story_fixed = true, .revision = 6, .created_seq = 7, .content_hash = UINT64_MAX, .language = SPAN("zu"),
 		.vector = terms, .n_vector = 4, .simhash = 8, .n_print = 2, .print = {{9, 10}, {UINT32_MAX, UINT16_MAX}}};
 }
@@ -488,6 +488,7 @@ static void check_article(struct arena *arena, struct article_record in)
 		SAME(article.embedding[i]);
 	SAME(article.published_at_ms); SAME(article.updated_at_ms); SAME(article.expires_at_ms);
 	SAME(article.embargo_until_ms); SAME(article.boost); SAME(article.status); SAME(article.premium);
+	SAME(article.char_count);
 	SAME(story); SAME(story_fixed); SAME(revision); SAME(created_seq); SAME(content_hash); SAME(simhash);
 	SAME(n_vector); SAME(n_print);
 	check_vector(out.vector, in.vector, in.n_vector);
