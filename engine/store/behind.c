@@ -165,7 +165,7 @@ int behind_get(const struct behind *b, struct store_txn *t, struct span key, uin
 int behind_put(struct behind *b, struct span key, uint64_t value)
 {
 	struct generation *g = &b->young;
-	int r = g->n == g->capacity ? grow(g) : 0;
+	int r = g->entries && g->n < g->capacity ? 0 : grow(g);
 	if (r < 0)
 		return r;
 	struct entry *e = &g->entries[g->n];
