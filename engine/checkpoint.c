@@ -10,7 +10,7 @@
 #include "engine/base/digest.h"
 #include "engine/core.h"
 
-enum { STEP_COUNTERS = 512 };
+enum { STEP_COUNTERS = 512, STEP_VIEW = 4096 };
 
 /* Counters of article n stand under n; the document frequency under 0 (header) and 0 plus block. */
 static struct span key_df(uint8_t out[8], uint32_t block)
@@ -66,7 +66,7 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 {
 	struct store_txn *txn;
 	struct taken taken = {.n = 0};
-	size_t n_left = 0;
+	size_t n_left = 0, n_ids_left = 0, n_counted_left = 0;
 	bool more = false;
 	*done = false;
 	if (e->round_sequence == 0) {
@@ -77,6 +77,8 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 			return 0;
 		}
 		readers_begin_round(e->readers);
+		behind_begin_round(e->ids.behind);
+		behind_begin_round(e->counted);
 	}
 	int r = store_write_begin(e->store, &txn);
 	if (r < 0)
@@ -86,7 +88,11 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 		r = put_counters(e, txn, &taken, &more);
 	if (r == 0)
 		r = put_df(e, txn);
-	bool complete = n_left == 0 && !more;
+	if (r == 0)
+		r = behind_write(e->ids.behind, txn, STEP_VIEW, &n_ids_left);
+	if (r == 0)
+		r = behind_write(e->counted, txn, STEP_VIEW, &n_counted_left);
+	bool complete = n_left + n_ids_left + n_counted_left == 0 && !more;
 	uint8_t value[8];
 	if (r == 0 && complete)
 		r = learner_save(e->learner, txn);
@@ -97,6 +103,8 @@ int engine_checkpoint_step(struct engine *e, bool *done)
 	else
 		r = store_write_commit(txn);
 	readers_clean(e->readers, r == 0);
+	behind_wrote(e->ids.behind, r == 0);
+	behind_wrote(e->counted, r == 0);
 	learner_saved(e->learner, r == 0);
 	if (r < 0) {
 		for (size_t i = 0; i < taken.n; i++)
@@ -273,8 +281,10 @@ static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, co
                   struct map *through)
 {
 	struct hot *hot;
-	int error = 0;
-	if (r->kind == LOG_EVENT && !r->undone)
+	int error = event_ids_add(e, r, sequence);
+	if (error == 0)
+		error = counted_replay(e, txn, r);
+	if (error == 0 && r->kind == LOG_EVENT && !r->undone)
 		error = recount(e, sequence, r, through, 1);
 	if (error == 0 && r->kind == LOG_LEARN)
 		error = replay_example(e, txn, sequence, through);
@@ -332,6 +342,7 @@ static int replay_tail(struct engine *e, struct store_txn *txn, struct map *thro
 	}
 	store_cursor_free(c);
 	readers_commit(e->readers);
+	engine_views_end(e, true);
 	return r < 0 ? r : learner_publish(e->learner);
 }
 

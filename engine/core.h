@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "engine/base/day_filter.h"
 #include "engine/base/epoch.h"
 #include "engine/base/map.h"
 #include "engine/catalog/catalog.h"
@@ -18,6 +19,7 @@
 #include "engine/monitor.h"
 #include "engine/pending.h"
 #include "engine/rank/rank.h"
+#include "engine/store/behind.h"
 #include "engine/store/codec.h"
 #include "engine/store/records.h"
 #include "engine/store/writer.h"
@@ -222,6 +224,14 @@ struct count_change {
 	int delta;
 };
 
+/* Clients' ids (event_ids.c); writer only. */
+struct event_ids {
+	struct behind *behind;
+	struct day_filter *days; /* which days may have one */
+	bool known;              /* `days` has all of the table */
+	uint8_t next[20];        /* else from here on it does not */
+};
+
 struct engine {
 	struct engine_config config;
 	char dir[4096];
@@ -239,6 +249,8 @@ struct engine {
 	struct text_df *df;
 	struct learner *learner;
 	struct pending *pending;
+	struct event_ids ids;
+	struct behind *counted;
 	struct monitor *monitor;
 	_Atomic uint64_t stat_learnt, stat_pending, stat_pending_bytes, stat_pending_dropped, stat_learner_bytes, stat_fallbacks;
 	struct rank_models models;
@@ -334,24 +346,43 @@ int engine_parse_models(const struct engine_model_text *texts, size_t n, struct 
                         struct engine_problem *problem) __attribute__((warn_unused_result));
 /* stage_two.c: what the model at a place, or its members, have learnt by now. */
 void stage_two_pick(const struct learner *l, const struct model *m, unsigned slot, struct rank_stage_two *out);
+/* event_ids.c. Returns 0 or -ENOMEM; what was made is freed, also where it failed. */
+int event_ids_new(struct event_ids *ids, size_t n_max, int64_t now_ms) __attribute__((warn_unused_result));
+void event_ids_free(struct event_ids *ids);
+/* Housekeeping after the start: learns from a bounded part of the table which days may have what. */
+void event_ids_learn(struct engine *e);
+/* The sequence that an id got on one of the last n_days or today; 0 when none. */
+int event_ids_find(struct engine *e, struct store_txn *txn, struct hash128 hash, uint32_t today, unsigned n_days,
+                   uint64_t *sequence) __attribute__((warn_unused_result));
+/* An event is being logged, or found in the log's tail; nothing happens when it came without an id. */
+int event_ids_add(struct engine *e, const struct log_record *r, uint64_t sequence) __attribute__((warn_unused_result));
+/* Its reader is being erased. */
+int event_ids_erase(struct engine *e, struct store_txn *txn, const struct log_record *r)
+	__attribute__((warn_unused_result));
 /* counted.c: a reader counts once for an article and event type. */
-struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article);
 static inline bool is_counted_type(enum event_type type)
 {
 	return type == EVENT_CLICK || type == EVENT_IMPRESSION;
 }
 /* Marks an event that is about to be logged; *repeat says that there was one before. */
-int counted_add(struct store_txn *txn, const struct log_record *r, bool *repeat) __attribute__((warn_unused_result));
+int counted_add(struct engine *e, struct store_txn *txn, const struct log_record *r, bool *repeat)
+	__attribute__((warn_unused_result));
 /* A counted event of a chain is undone: *instead becomes the sequence of the repeat that counts in its place (its record is
  * rewritten, *at_ms is its time), 0 when there is none. */
 int counted_undo(struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t sequence,
                  uint64_t chain_head, uint64_t *instead, int64_t *at_ms) __attribute__((warn_unused_result));
 /* The event leaves the log. */
-int counted_forget(struct store_txn *txn, const struct log_record *r) __attribute__((warn_unused_result));
+int counted_forget(struct engine *e, struct store_txn *txn, const struct log_record *r)
+	__attribute__((warn_unused_result));
+/* Its reader is being erased, with all that counted. */
+int counted_erase(struct engine *e, struct store_txn *txn, const struct log_record *r)
+	__attribute__((warn_unused_result));
+/* A record of the log's tail, as it stands there by now, in its turn. */
+int counted_replay(struct engine *e, struct store_txn *txn, const struct log_record *r)
+	__attribute__((warn_unused_result));
 /* record.c: appends to the log and the reader's chain, and folds. */
 int engine_log_append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r)
 	__attribute__((warn_unused_result));
-struct span event_id_key(uint8_t out[20], uint32_t day, struct hash128 hash);
 static inline uint32_t day_of(int64_t ms)
 {
 	return (uint32_t)(ms / 86400000);
@@ -382,6 +413,8 @@ int learning_drop(struct engine *e, struct store_txn *txn, const struct log_reco
 /* recover.c */
 int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *problem) __attribute__((warn_unused_result));
 int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
+/* engine.c: after a transaction, what it put into the views' memory stays, or goes. */
+void engine_views_end(struct engine *e, bool committed);
 /* checkpoint.c: one bounded step, of at most so many readers, in a transaction of its own; *done when a round is complete. */
 enum { CHECKPOINT_READERS = 512 };
 int engine_checkpoint_step(struct engine *e, bool *done) __attribute__((warn_unused_result));

@@ -1,11 +1,14 @@
 /* A reader counts once for an article and event type, however often the event comes: so popularity is a number of readers, and
  * nobody lifts a story by clicking it ten thousand times. The table `counted` says who has counted for what, as long as the
- * event is in the log; the log says of each event whether it was a repeat, so that an undo can let a repeat count instead. */
+ * event is in the log; the log says of each event whether it was a repeat, so that an undo can let a repeat count instead.
+ *
+ * The table is a view of the log: what changed after the last checkpoint stands in memory, and a start finds it in the log's
+ * tail. What is stored may be ahead of the checkpoint; the tail then says the same of each bit once more. */
 #include <errno.h>
 
 #include "engine/core.h"
 
-struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article)
+static struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article)
 {
 	key_u64(out, user);
 	key_u32(out + 8, article);
@@ -17,42 +20,78 @@ static uint8_t bit_of(enum event_type type)
 	return type == EVENT_CLICK ? 1 : 2;
 }
 
-/* Returns 0 or a negative errno; *bits is 0 where nothing stands. */
-static int read_bits(struct store_txn *txn, const struct log_record *r, uint8_t *bits)
+static int read_bits(const struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t *bits)
 {
 	uint8_t key[12];
-	struct span value;
-	int error = store_get(txn, TABLE_COUNTED, key_counted(key, r->user, r->article), &value);
-	*bits = error == 0 && value.len == 1 ? (uint8_t)value.data[0] : 0;
-	return error < 0 ? error : 0;
+	return behind_get(e->counted, txn, key_counted(key, r->user, r->article), bits);
 }
 
-static int write_bits(struct store_txn *txn, const struct log_record *r, uint8_t bits)
+static int set_bit(struct engine *e, const struct log_record *r, uint64_t bits, bool on)
 {
 	uint8_t key[12];
-	struct span at = key_counted(key, r->user, r->article);
-	int error = bits ? store_put(txn, TABLE_COUNTED, at, (struct span){(const char *)&bits, 1})
-	                 : store_delete(txn, TABLE_COUNTED, at);
-	return error < 0 ? error : 0;
+	uint64_t changed = on ? bits | bit_of(r->type) : bits & ~(uint64_t)bit_of(r->type);
+	return behind_put(e->counted, key_counted(key, r->user, r->article), changed);
 }
 
-int counted_add(struct store_txn *txn, const struct log_record *r, bool *repeat)
+int counted_add(struct engine *e, struct store_txn *txn, const struct log_record *r, bool *repeat)
 {
-	uint8_t bits;
-	int error = read_bits(txn, r, &bits);
+	uint64_t bits;
+	int error = read_bits(e, txn, r, &bits);
 	if (error < 0)
 		return error;
 	*repeat = bits & bit_of(r->type);
-	return *repeat ? 0 : write_bits(txn, r, bits | bit_of(r->type));
+	return *repeat ? 0 : set_bit(e, r, bits, true);
 }
 
-int counted_forget(struct store_txn *txn, const struct log_record *r)
+static int clear(struct engine *e, struct store_txn *txn, const struct log_record *r)
 {
-	uint8_t bits;
-	if (r->kind != LOG_EVENT || !is_counted_type(r->type) || r->repeat || r->undone)
+	uint64_t bits;
+	int error = read_bits(e, txn, r, &bits);
+	return error < 0 ? error : set_bit(e, r, bits, false);
+}
+
+/* Written through: once the record is gone from the log, no start finds out any more that its bit was cleared, be it now or by an
+ * undo before. */
+int counted_forget(struct engine *e, struct store_txn *txn, const struct log_record *r)
+{
+	uint8_t key[12];
+	uint64_t bits;
+	if (r->kind != LOG_EVENT || !is_counted_type(r->type) || r->repeat)
 		return 0;
-	int error = read_bits(txn, r, &bits);
-	return error < 0 || !bits ? error : write_bits(txn, r, bits & (uint8_t)~bit_of(r->type));
+	int error = read_bits(e, txn, r, &bits);
+	if (error < 0)
+		return error;
+	if (!r->undone)
+		bits &= ~(uint64_t)bit_of(r->type);
+	return behind_put_through(e->counted, txn, key_counted(key, r->user, r->article), bits);
+}
+
+int counted_erase(struct engine *e, struct store_txn *txn, const struct log_record *r)
+{
+	uint8_t key[12];
+	if (r->kind != LOG_EVENT || !is_counted_type(r->type))
+		return 0;
+	return behind_put_through(e->counted, txn, key_counted(key, r->user, r->article), 0);
+}
+
+int counted_replay(struct engine *e, struct store_txn *txn, const struct log_record *r)
+{
+	struct log_record target;
+	struct span value;
+	uint8_t key[8];
+	bool unused;
+	if (r->kind == LOG_EVENT && is_counted_type(r->type) && !r->repeat && !r->undone)
+		return counted_add(e, txn, r, &unused);
+	if (r->kind != LOG_UNDO || r->instead)
+		return 0;
+	int error = store_get(txn, TABLE_EVENTS, key_u64(key, r->target), &value);
+	if (error != 0)
+		return error < 0 ? error : 0;
+	if (log_record_decode(&e->batch_arena, value, &target))
+		return -EINVAL;
+	if (target.kind != LOG_EVENT || !is_counted_type(target.type) || target.repeat)
+		return 0;
+	return clear(e, txn, &target);
 }
 
 /* The earliest repeat behind the undone event in its reader's chain. */
@@ -81,14 +120,12 @@ int counted_undo(struct engine *e, struct store_txn *txn, const struct log_recor
 {
 	struct log_record repeat;
 	struct span value;
-	uint8_t key[8], bits;
+	uint8_t key[8];
 	int error = find_repeat(e, txn, r, sequence, chain_head, instead);
 	if (error < 0)
 		return error;
-	if (*instead == 0) {
-		error = read_bits(txn, r, &bits);
-		return error < 0 ? error : write_bits(txn, r, bits & (uint8_t)~bit_of(r->type));
-	}
+	if (*instead == 0)
+		return clear(e, txn, r);
 	error = store_get(txn, TABLE_EVENTS, key_u64(key, *instead), &value);
 	if (error != 0)
 		return error < 0 ? error : -EINVAL;

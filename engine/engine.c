@@ -10,7 +10,7 @@
 
 const struct engine_config engine_config_default = {
 	.live_days = 30, .log_days = 90, .slate_days = 30, .queue_elements = 65536, .checkpoint_interval_ms = 30000,
-	.readers_cached = 20000, .story_max = 50, .story_window_h = 36, .learn_delay_ms = -1,
+	.readers_cached = 20000, .views_max = 1 << 18, .story_max = 50, .story_window_h = 36, .learn_delay_ms = -1,
 	.learn_pending_bytes = (size_t)64 << 20};
 
 enum { BATCH_ELEMENTS = 1024, LINGER_MS = 10, IDLE_MS = 50, READERS_MAX = 256 };
@@ -54,9 +54,17 @@ static int batch_seal(struct store_txn *txn, void *ctx)
 	return engine_numbers_put(engine_of(ctx), txn);
 }
 
+void engine_views_end(struct engine *e, bool committed)
+{
+	void (*end)(struct behind *b) = committed ? behind_commit : behind_abandon;
+	end(e->ids.behind);
+	end(e->counted);
+}
+
 static void batch_end(void *ctx, bool committed)
 {
 	struct engine *e = engine_of(ctx);
+	engine_views_end(e, committed);
 	if (committed) {
 		topics_commit(e->topics);
 		readers_commit(e->readers);
@@ -110,7 +118,8 @@ int engine_submit_growth(struct engine *e, struct write_op *op)
 
 static bool pressed(void *ctx)
 {
-	return readers_pressed(engine_of(ctx)->readers);
+	struct engine *e = engine_of(ctx);
+	return readers_pressed(e->readers) || behind_pressed(e->ids.behind) || behind_pressed(e->counted);
 }
 
 /* A step of a checkpoint when one is due; as many as clean all that a batch can make dirty when memory must not grow. */
@@ -137,6 +146,7 @@ static void idle(void *ctx)
 	if (e->erasing && engine_erase_step(e) < 0)
 		return; /* the disk is full or failing: tried again at the next idle moment */
 	checkpoint_piece(e, now_ms);
+	event_ids_learn(e);
 	if (now_ms - e->last_sweep_ms >= 60000) {
 		e->last_sweep_ms = now_ms;
 		if (store_clear_stale_readers(e->store) < 0 || engine_sweep(e, now_ms) < 0)
@@ -304,6 +314,10 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	if (r == 0)
 		r = pending_new(&e->pending, config->learn_pending_bytes);
 	if (r == 0)
+		r = event_ids_new(&e->ids, config->views_max, now_ms);
+	if (r == 0)
+		r = behind_new(&e->counted, TABLE_COUNTED, 12, 1, config->views_max);
+	if (r == 0)
 		r = monitor_new(&e->monitor);
 	struct stories_config stories = {.window_ms = (int64_t)config->story_window_h * 3600000, .story_max = config->story_max};
 	if (r == 0)
@@ -372,6 +386,8 @@ void engine_close(struct engine *e)
 	topics_free(e->topics);
 	text_df_free(e->df);
 	pending_free(e->pending);
+	event_ids_free(&e->ids);
+	behind_free(e->counted);
 	monitor_free(e->monitor);
 	learner_free(e->learner);
 	text_free(e->text);

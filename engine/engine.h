@@ -41,6 +41,7 @@ struct engine_config {
 	unsigned queue_elements;         /* bound of the writer's queue */
 	unsigned checkpoint_interval_ms;
 	unsigned readers_cached;         /* hot readers in memory */
+	size_t views_max;                /* new entries of each of the log's views in memory before a checkpoint must come */
 	unsigned story_max;              /* reports a story */
 	unsigned story_window_h;
 	const char *vectors;         /* a file of word vectors (engine/text/text.h); NULL or "" none */

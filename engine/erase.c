@@ -127,7 +127,7 @@ int engine_user_erase(struct engine_worker *w, struct arena *arena, struct span 
 /* Deletes one record of the chain and what hangs on it. *previous 0: the end. */
 static int erase_record(struct engine *e, struct store_txn *txn, uint64_t at, uint64_t *previous)
 {
-	uint8_t key[20];
+	uint8_t key[16];
 	struct span value;
 	struct log_record record;
 	*previous = 0;
@@ -138,11 +138,10 @@ static int erase_record(struct engine *e, struct store_txn *txn, uint64_t at, ui
 		return -EINVAL;
 	*previous = record.previous;
 	r = store_delete(txn, TABLE_EVENTS, key_u64(key, at));
-	if (r >= 0 && record.kind == LOG_EVENT && (record.id_hash.low || record.id_hash.high))
-		r = store_delete(txn, TABLE_EVENT_IDS, event_id_key(key, day_of(record.received_ms), record.id_hash));
-	uint8_t counted[12];
-	if (r >= 0 && record.kind == LOG_EVENT)
-		r = store_delete(txn, TABLE_COUNTED, key_counted(counted, record.user, record.article));
+	if (r >= 0)
+		r = event_ids_erase(e, txn, &record);
+	if (r >= 0)
+		r = counted_erase(e, txn, &record);
 	if (r >= 0 && record.kind == LOG_LEARN)
 		r = store_delete(txn, TABLE_EXAMPLES, key_u64(key, at));
 	if (r >= 0 && record.kind == LOG_SLATE)
@@ -222,11 +221,11 @@ int engine_erase_step(struct engine *e)
 		r = erase_record(e, txn, at, &at);
 	if (r == 0)
 		r = at ? put_mark(txn, task->user, at) : erase_rows(txn, task->user);
-	if (r < 0) {
+	if (r < 0)
 		store_write_abort(txn);
-		return r;
-	}
-	r = store_write_commit(txn);
+	else
+		r = store_write_commit(txn);
+	engine_views_end(e, r == 0);
 	if (r < 0)
 		return r;
 	task->at = at;

@@ -57,7 +57,7 @@ static int trim_log(struct engine *e, struct store_txn *txn, int64_t before_ms)
 			return 0;
 		r = fold_into_base(e, txn, &record);
 		if (r == 0)
-			r = counted_forget(txn, &record);
+			r = counted_forget(e, txn, &record);
 		if (r == 0 && record.kind == LOG_LEARN)
 			r = store_delete(txn, TABLE_EXAMPLES, at);
 		if (r >= 0)
@@ -103,9 +103,10 @@ int engine_sweep(struct engine *e, int64_t now_ms)
 	uint32_t today = day_of(now_ms);
 	if (r == 0 && today > ENGINE_UNDO_DAYS + 1)
 		r = trim_front(txn, TABLE_EVENT_IDS, today - ENGINE_UNDO_DAYS - 1, false);
-	if (r < 0) {
+	if (r < 0)
 		store_write_abort(txn);
-		return r;
-	}
-	return store_write_commit(txn);
+	else
+		r = store_write_commit(txn);
+	engine_views_end(e, r == 0);
+	return r;
 }

@@ -50,32 +50,6 @@ static bool parse_made_id(struct span id, uint64_t *sequence)
 	return *end == '\0' && span_equal_cstr(id, again);
 }
 
-struct span event_id_key(uint8_t out[20], uint32_t day, struct hash128 hash)
-{
-	key_u32(out, day);
-	memcpy(out + 4, &hash.low, 8);
-	memcpy(out + 12, &hash.high, 8);
-	return (struct span){(const char *)out, 20};
-}
-
-/* The sequence a client's id got within the last n_days; 0 when none. */
-static int find_event(struct store_txn *txn, struct hash128 hash, uint32_t today, unsigned n_days, uint64_t *sequence)
-{
-	uint8_t key[20];
-	struct span value;
-	*sequence = 0;
-	for (unsigned i = 0; i <= n_days && i <= today; i++) {
-		int r = store_get(txn, TABLE_EVENT_IDS, event_id_key(key, today - i, hash), &value);
-		if (r < 0)
-			return r;
-		if (r == 0) {
-			*sequence = key_to_u64(value);
-			return 0;
-		}
-	}
-	return 0;
-}
-
 /* What the log keeps of the article: number, story and (unless shown only) its vector. 1: unknown article. */
 static int find_article(struct engine *e, struct store_txn *txn, struct span id, struct log_record *r)
 {
@@ -178,7 +152,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 		return reject(item, EVENT_BAD_FEED_ID);
 	if (event->id.len) {
 		r.id_hash = hash128(event->id);
-		int error = find_event(txn, r.id_hash, day_of(now_ms), ENGINE_DEDUPE_DAYS, &sequence);
+		int error = event_ids_find(e, txn, r.id_hash, day_of(now_ms), ENGINE_DEDUPE_DAYS, &sequence);
 		if (error < 0)
 			return error;
 		if (sequence) {
@@ -197,19 +171,15 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	if (error < 0)
 		return error;
 	r.user = hot->pending->user;
-	error = is_counted_type(r.type) ? counted_add(txn, &r, &r.repeat) : 0;
+	error = is_counted_type(r.type) ? counted_add(e, txn, &r, &r.repeat) : 0;
 	if (error == 0)
 		error = append(e, txn, hot, &r, &sequence);
+	if (error == 0)
+		error = event_ids_add(e, &r, sequence);
 	if (error != 0)
 		return error;
-	if (event->id.len) {
-		uint8_t key[20], value[8];
-		error = store_put(txn, TABLE_EVENT_IDS, event_id_key(key, day_of(now_ms), r.id_hash), key_u64(value, sequence));
-		if (error < 0)
-			return error;
-	} else {
+	if (!event->id.len)
 		make_id(sequence, item->result->id);
-	}
 	readers_fold(&e->profile_config, hot->pending, &r);
 	item->note = (struct slate_note){r.feed, r.user, r.article, r.type};
 	if (is_counted_type(r.type) && !r.repeat)
@@ -291,7 +261,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	u->count.article = u->instead.article = 0;
 	u->note.feed = 0;
 	u->dropped = 0;
-	int error = find_event(txn, hash128(u->id), day_of(u->now_ms), ENGINE_UNDO_DAYS + 1, &sequence);
+	int error = event_ids_find(e, txn, hash128(u->id), day_of(u->now_ms), ENGINE_UNDO_DAYS + 1, &sequence);
 	if (error < 0)
 		return error;
 	bool made = sequence == 0 && parse_made_id(u->id, &sequence);

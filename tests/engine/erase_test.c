@@ -196,11 +196,65 @@ static void a_crash_on_the_way_is_made_good(void **state)
 	assert_true(n[HALF] > 0);
 }
 
+/* Events of two readers, half of them in a checkpoint; one is erased, the other's stay. */
+static void fill_and_erase(struct fixture *f, void *ctx)
+{
+	fill(f);
+	fixture_flush(f, true);
+	for (unsigned i = 0; i < CRASH_ARTICLES; i++) {
+		struct event events[] = {
+			{.id = arena_printf(&f->arena, "late-%u", i), .user_id = span_of(crash_user), .dwell_s = -1, .scroll = -1},
+			{.id = arena_printf(&f->arena, "kept-%u", i), .user_id = SPAN("another"), .dwell_s = -1, .scroll = -1}};
+		struct event_result results[2];
+		for (int e = 0; e < 2; e++) {
+			events[e].article_id = arena_printf(&f->arena, "article-%u", i);
+			events[e].type = EVENT_CLICK;
+		}
+		assert_int_equal(fixture_record(f, events, 2, results), 0);
+		assert_true(results[0].outcome == EVENT_ACCEPTED && results[1].outcome == EVENT_ACCEPTED);
+	}
+	assert_int_equal(fixture_erase(f, span_of(crash_user)), USER_DONE);
+}
+
+static enum event_outcome send(struct fixture *f, const char *id)
+{
+	struct event e = {.id = span_of(id), .user_id = SPAN("third"), .article_id = SPAN("article-1"), .type = EVENT_CLICK,
+	                  .dwell_s = -1, .scroll = -1};
+	struct event_result result;
+	assert_int_equal(fixture_record(f, &e, 1, &result), 0);
+	return result.outcome;
+}
+
+/* Nothing of the erased comes back out of memory, out of the log's tail, or with a checkpoint that is on its way. */
+static void what_no_checkpoint_holds_is_erased_too(void **state)
+{
+	static const size_t views_max[] = {1 << 18, 30};
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture f;
+		fixture_new(&f);
+		f.config.views_max = views_max[i];
+		fixture_live_and_die(&f, fill_and_erase, NULL);
+		fixture_check(&f);
+		fixture_open(&f);
+		for (int restarts = 0; restarts < 2; restarts++) {
+			assert_int_equal(send(&f, "kept-7"), EVENT_DUPLICATE);
+			assert_int_equal(send(&f, "late-7"), restarts ? EVENT_DUPLICATE : EVENT_ACCEPTED);
+			assert_int_equal(send(&f, "e-0-7"), restarts ? EVENT_DUPLICATE : EVENT_ACCEPTED);
+			fixture_forget(&f);
+			fixture_close(&f);
+			fixture_check(&f);
+			fixture_open(&f);
+		}
+		fixture_free(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(erased_is_as_never_seen),
 		cmocka_unit_test(a_crash_on_the_way_is_made_good),
+		cmocka_unit_test(what_no_checkpoint_holds_is_erased_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,10 +4,14 @@
 #include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -105,6 +109,25 @@ void fixture_close(struct fixture *f)
 static int remove_one(const char *path, const struct stat *s, int type, struct FTW *at)
 {
 	return remove(path);
+}
+
+void fixture_live_and_die(struct fixture *f, void (*part)(struct fixture *f, void *ctx), void *ctx)
+{
+	int64_t *now_ms = mmap(NULL, sizeof(*now_ms), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(now_ms, MAP_FAILED);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		fixture_open(f);
+		part(f, ctx);
+		*now_ms = f->now_ms;
+		kill(getpid(), SIGKILL);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	f->now_ms = *now_ms;
+	munmap(now_ms, sizeof(*now_ms));
 }
 
 void fixture_free(struct fixture *f)

@@ -20,6 +20,8 @@ void fixture_open(struct fixture *f);
 void fixture_join(struct fixture *out, const struct fixture *of);
 void fixture_leave(struct fixture *f);
 void fixture_close(struct fixture *f);
+/* A part of the store's life in a process that opens it and then dies without closing anything; the time goes on from there. */
+void fixture_live_and_die(struct fixture *f, void (*part)(struct fixture *f, void *ctx), void *ctx);
 /* Closes what is open and removes the directory. */
 void fixture_free(struct fixture *f);
 void fixture_forget(struct fixture *f);
