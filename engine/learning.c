@@ -148,7 +148,7 @@ static int count_expected(struct engine *e, const struct example *example, uint6
 	assert(example->n > 0);
 	for (size_t i = 0; i < example->n; i++)
 		n_clicked += (example->slots[i].events & EXAMPLE_CHOSEN) != 0;
-	int delta = (int)(n_clicked * CATALOG_EXPECTED_ONE / example->n), r = 0;
+	int delta = (int)((float)(n_clicked * CATALOG_EXPECTED_ONE) * example->weight / (float)example->n), r = 0;
 	for (size_t i = 0; i < example->n && r == 0; i++)
 		if (!through || sequence > map_get(through, example->slots[i].article))
 			r = catalog_count(e->catalog, example->slots[i].article, CATALOG_EXPECTED, example->at_ms, delta);

@@ -318,6 +318,17 @@ void model_params_init(const struct model *m, uint64_t seed, float *params, floa
 	online_init(m, seed, params, squares);
 }
 
+double model_lean_part(const struct model *m, uint64_t n_learnt)
+{
+	return m->learn.lean ? (double)n_learnt / (double)(n_learnt + m->learn.lean) : 1;
+}
+
+void model_params_lean(const struct model *m, double part, float *params)
+{
+	if (part < 1)
+		online_lean(m, part, params);
+}
+
 int model_shortlist_score(const struct model *m, const float *params, const struct model_slate *slate, double *out)
 {
 	if (m->kind == MODEL_GBDT)

@@ -45,6 +45,7 @@ struct model_learn {
 	double rate, g0;             /* AdaGrad (Duchi, Hazan, Singer 2011): step rate / sqrt(g0 + sum of squares) */
 	double hidden_rate;
 	unsigned hidden;             /* units; 0 none */
+	unsigned lean;               /* slates after which half of what was learnt shows in scores: see model_params_lean */
 	unsigned replays, memory;    /* earlier slates learnt again for each new one, drawn from the last `memory` */
 	double cross_alpha, cross_beta, cross_l1, cross_l2; /* FTRL-proximal (McMahan and others 2013) */
 	bool crosses[MODEL_CROSSES_MAX];
@@ -140,6 +141,11 @@ size_t model_n_params(const struct model *m);
 /* params[n_params] before anything is learnt: the prior, and small hidden weights drawn from the seed. squares[n_params]
  * are AdaGrad's sums. */
 void model_params_init(const struct model *m, uint64_t seed, float *params, float *squares);
+/* A young model leans on its prior. Of what was learnt from n slates the part n / (n + lean) shows in scores, 1 where the
+ * file has no `lean`; learning itself goes on with all of it. */
+double model_lean_part(const struct model *m, uint64_t n_learnt);
+/* Brings params[n_params] that far from the prior; the crosses' weights are the caller's to multiply. */
+void model_params_lean(const struct model *m, double part, float *params);
 
 /* Raw scores of a slate into out[n], by any kind with a second stage but an ensemble, whose members are each scored by
  * themselves. params: [model_n_params], NULL for the kinds that do not learn. Returns 0, -ENOMEM. */

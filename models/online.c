@@ -55,6 +55,19 @@ static void online_init(const struct model *m, uint64_t seed, float *params, flo
 		params[i] = range * uniform(&seed);
 }
 
+/* What was learnt stands beside the prior in the linear part, and in the outputs of the hidden layer. */
+static void online_lean(const struct model *m, double part, float *params)
+{
+	struct layout l = layout_of(m);
+	for (size_t c = 0; c < m->n_columns; c++) {
+		float prior = (float)m->prior[c], *z = &params[c], *fixed = &params[m->n_columns + c];
+		*z *= (float)part;
+		*fixed = prior + (float)part * (*fixed - prior);
+	}
+	for (size_t k = 0; k < l.n_hidden; k++)
+		params[l.out + k] *= (float)part;
+}
+
 static size_t width_of(const struct layout *l)
 {
 	return (l->n_hidden + LAYER_LANES - 1) / LAYER_LANES * LAYER_LANES;

@@ -111,8 +111,8 @@ static int read_count(struct parser *p, const json_t *learn, const char *name, i
 
 static int parse_learn(struct parser *p, json_t *learn)
 {
-	static const char *const members[] = {"rate", "g0", "hidden", "hidden_rate", "replays", "memory", "delay_s",
-	                                      "goals", "crosses"}, *const delay[] = {"delay_s"};
+	static const char *const members[] = {"rate", "g0", "hidden", "hidden_rate", "lean", "replays", "memory",
+	                                      "delay_s", "goals", "crosses"}, *const delay[] = {"delay_s"};
 	static const char *const goals[] = {[MODEL_CLICK] = "click", [MODEL_READ] = "read", [MODEL_FINISH] = "finish",
 	                                    [MODEL_LIKE] = "like", [MODEL_SHARE] = "share", [MODEL_SAVE] = "save",
 	                                    [MODEL_HIDE] = "hide"};
@@ -146,6 +146,8 @@ static int parse_learn(struct parser *p, json_t *learn)
 	}
 	if (r == 0)
 		r = read_count(p, learn, "hidden", MODEL_HIDDEN_MAX, &m->learn.hidden);
+	if (r == 0)
+		r = read_count(p, learn, "lean", 1000000, &m->learn.lean);
 	if (r == 0)
 		r = read_count(p, learn, "replays", 8, &m->learn.replays);
 	if (r == 0)

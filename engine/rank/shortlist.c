@@ -98,7 +98,7 @@ static void sum_crosses(const struct rank_part *part, const struct example *e, f
 			float sum = 0;
 			for (size_t k = 0; k < n[place]; k++)
 				sum += atomic_load_explicit(&l->crosses[at[place][k]], memory_order_acquire);
-			sums[i - AHEAD] = sum;
+			sums[i - AHEAD] = l->cross_part * sum;
 		}
 		n[place] = i < e->n ? rank_crosses(part->model, e, i, l->cross_mask, at[place], kind) : 0;
 		for (size_t k = 0; k < n[place]; k++)

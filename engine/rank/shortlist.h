@@ -12,6 +12,7 @@ struct rank_learned {
 	uint64_t step;                /* examples learnt */
 	const _Atomic float *crosses; /* [cross_mask + 1] weights; NULL none */
 	uint32_t cross_mask;
+	float cross_part; /* of a cross's weight, model_lean_part */
 	/* Odd while crosses are being changed; a score taken while it stood at one even number is of this step alone. */
 	const _Atomic uint64_t *changes;
 	uint64_t changes_then; /* what it stood at when this was published */

@@ -138,7 +138,8 @@ static void add_crosses(const struct rank_part *part, const struct example *e, s
 		return;
 	size_t n = rank_crosses(part->model, e, i, l->cross_mask, at, kind);
 	for (size_t k = 0; k < n; k++)
-		x->crosses[kind[k]] += part->weight * (double)atomic_load_explicit(&l->crosses[at[k]], memory_order_relaxed);
+		x->crosses[kind[k]] += part->weight * (double)(l->cross_part * atomic_load_explicit(&l->crosses[at[k]],
+		                                                                                    memory_order_relaxed));
 }
 
 int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two, const struct example *e,

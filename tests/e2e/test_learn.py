@@ -38,7 +38,8 @@ def shipped(file_name, **changes):
 
 def learned(version="1", **changes):
     model = shipped("learned", version=version, **changes)
-    model["learn"].update(delay_s=DELAY, rate=0.05, g0=10, hidden_rate=0.02)  # quick enough to be seen in few slates
+    # Quick enough to be seen in few slates.
+    model["learn"].update(delay_s=DELAY, rate=0.05, g0=10, hidden_rate=0.02, lean=0)
     return model
 
 

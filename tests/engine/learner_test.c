@@ -217,6 +217,49 @@ static void test_a_restart_learns_on_as_if_nothing_was(void **state)
 	other_close(&o);
 }
 
+/* What a slate of weight 1/4 adds to the signals is a quarter of what it else does. */
+static void test_a_slate_counts_by_its_weight(void **state)
+{
+	struct arena arena = {0};
+	struct example *e = example_of(&arena, 31);
+	const float weights[] = {1, 0.25f};
+	float all[2][SIGNAL_VALUES], section[2][SIGNAL_VALUES];
+	uint32_t minute = (uint32_t)(e->at_ms / 60000), opened = e->slots[e->n / 2].section;
+	for (int i = 0; i < 2; i++) {
+		struct learner *l = learner_of();
+		e->weight = weights[i];
+		assert_int_equal(learner_fold(l, e, 31), 0);
+		signals_get(learner_signals(l), SIGNAL_ALL, signal_key(SIGNAL_ALL, 0, 0), minute, all[i]);
+		signals_get(learner_signals(l), SIGNAL_SECTION, signal_key(SIGNAL_SECTION, opened, 0), minute, section[i]);
+		learner_free(l);
+	}
+	assert_true(all[0][0] == 1 && all[0][1] == (float)e->n && section[0][0] == 1);
+	for (int k = 0; k < SIGNAL_VALUES; k++)
+		assert_true(all[1][k] == all[0][k] / 4 && section[1][k] == section[0][k] / 4);
+	arena_free(&arena);
+}
+
+/* A slate that weighs next to nothing changes next to nothing, the earlier ones that are learnt again with it included. */
+static void test_replays_weigh_what_brings_them_weighs(void **state)
+{
+	struct arena arena = {0};
+	struct example *e = example_of(&arena, 31);
+	size_t n = model_n_params(&models[1]);
+	struct learner *l = learner_of();
+	float *before = malloc(n * sizeof(*before));
+	assert_non_null(before);
+	learn(l, NULL, 1, 30);
+	memcpy(before, learner_learned(l, 1)->params, n * sizeof(*before));
+	e->weight = 1e-6f;
+	assert_int_equal(learner_fold(l, e, 31), 0);
+	assert_int_equal(learner_publish(l), 0);
+	for (size_t k = 0; k < n; k++)
+		assert_true(fabsf(learner_learned(l, 1)->params[k] - before[k]) < 1e-5f);
+	learner_free(l);
+	free(before);
+	arena_free(&arena);
+}
+
 /* A reader goes: what is left is learnt again as by a start that never saw those slates in its replays. */
 static void forget(struct learner *l, struct store *s, uint64_t user, uint64_t to)
 {
@@ -484,7 +527,9 @@ static void test_damaged_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_a_restart_learns_on_as_if_nothing_was), CASE(test_what_leaves_the_replays), CASE(test_a_taste_is_forgotten),
+		CASE(test_a_restart_learns_on_as_if_nothing_was), CASE(test_a_slate_counts_by_its_weight),
+		CASE(test_replays_weigh_what_brings_them_weighs),
+		CASE(test_what_leaves_the_replays), CASE(test_a_taste_is_forgotten),
 		CASE(test_models_that_come_and_go), CASE(test_a_new_version_over_an_old_one), CASE(test_a_model_that_goes_wrong),
 		CASE(test_damaged_records),
 	};

@@ -206,6 +206,7 @@ static const struct {
 	{MLP("\"learn\":{\"hidden\":2.0}"), "/learn/hidden"},
 	{LEARNS("online", "\"learn\":{\"hidden\":1}"), "/learn/hidden"},
 	{MLP("\"learn\":{\"replays\":9}"), "/learn/replays"},
+	{MLP("\"learn\":{\"lean\":1000001}"), "/learn/lean"},
 	{MLP("\"learn\":{\"memory\":100001}"), "/learn/memory"},
 	{MLP("\"learn\":{\"delay_s\":604801}"), "/learn/delay_s"},
 	{MLP("\"learn\":{\"delay_s\":-1}"), "/learn/delay_s"},

@@ -232,6 +232,38 @@ static void test_explanations_sum_to_scores(void **state)
 	}
 }
 
+/* After 300 slates a model that leans on its prior for 900 shows 300 / 1200 of what it learnt. A score is linear in what is
+ * brought back, so it lies a quarter of the way from the prior's to that of all that was learnt. */
+static void test_a_young_model_leans_on_its_prior(void **state)
+{
+	struct rng rng;
+	rng_seed(&rng, 11);
+	for (int round = 0; round < 100; round++) {
+		struct model m = model_of(round % 2 ? MODEL_MLP : MODEL_ONLINE);
+		struct slate slate;
+		float params[PARAMS_MAX], prior[PARAMS_MAX], squares[PARAMS_MAX];
+		double of_all[SLOTS], of_prior[SLOTS], scores[SLOTS];
+		m.prior[1] = 1.5;
+		m.learn.lean = 900;
+		near(model_lean_part(&m, 300), 0.25);
+		near(model_lean_part(&m, 0), 0);
+		random_slate(&rng, &slate);
+		slate.s.cross_sums = NULL; /* which the caller weighs */
+		model_params_init(&m, 1, prior, squares);
+		random_params(&m, &rng, params);
+		assert_int_equal(model_shortlist_score(&m, prior, &slate.s, of_prior), 0);
+		assert_int_equal(model_shortlist_score(&m, params, &slate.s, of_all), 0);
+		model_params_lean(&m, 0.25, params);
+		assert_int_equal(model_shortlist_score(&m, params, &slate.s, scores), 0);
+		for (size_t i = 0; i < SLOTS; i++) {
+			assert_true(fabs(scores[i] - (of_prior[i] + 0.25 * (of_all[i] - of_prior[i]))) < 1e-5);
+			near(of_prior[i], 1.5 * (double)slate.inputs[i * INPUTS + COLUMNS + 1]);
+		}
+		m.learn.lean = 0;
+		near(model_lean_part(&m, 0), 1);
+	}
+}
+
 /* One unit with bias -1, output weight 2 and input weights 3 and 1 (z and c of the first column) and -1 (z of the second), at
  * z 1, c .5 and z 2 of the second: it is moved by 3 + .5 - 2 = 1.5 to .5, and so adds 2 x .5 = 1. The multiplier is
  * .5 / 1.5, so the first column's part is 2 x 3.5 / 3, the second's 2 x -2 / 3, beside linear weights .25 and -.5. */
@@ -374,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_adagrad_by_hand),
 		cmocka_unit_test(test_ftrl_by_hand),
 		cmocka_unit_test(test_explanations_sum_to_scores),
+		cmocka_unit_test(test_a_young_model_leans_on_its_prior),
 		cmocka_unit_test(test_explanation_by_hand),
 		cmocka_unit_test(test_position_bias),
 		cmocka_unit_test(test_beginning),

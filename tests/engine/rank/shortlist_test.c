@@ -61,6 +61,7 @@ static void random_model(bool with_crosses)
 		atomic_store(&crosses[i], (float)(rng_double(&world.rng) - 0.5));
 	learned->crosses = with_crosses ? crosses : NULL;
 	learned->cross_mask = MASK;
+	learned->cross_part = 1;
 	learned->changes = &changes;
 	learned->step = 17;
 	learned->changes_then = 4;
