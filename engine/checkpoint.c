@@ -276,6 +276,27 @@ static int replay_example(struct engine *e, struct store_txn *txn, uint64_t sequ
 	return learning_fold(e, example, sequence, through);
 }
 
+/* What an undo takes out of counters whose checkpoint holds what is undone, and not the undo. Profiles have checkpoints of
+ * their own, earlier or later. */
+static int recount_undo(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r,
+                        struct map *through)
+{
+	uint8_t key[8];
+	struct span value;
+	struct log_record target;
+	int error = store_get(txn, TABLE_EVENTS, key_u64(key, r->target), &value);
+	if (error != 0)
+		return error < 0 ? error : 0;
+	if (log_record_decode(&e->batch_arena, value, &target))
+		return -EINVAL;
+	uint64_t held = map_get(through, target.article);
+	if (target.kind == LOG_EVENT && r->target <= held && sequence > held)
+		error = recount(e, UINT64_MAX, &target, through, -1);
+	if (error == 0 && r->instead && r->instead <= held && sequence > held)
+		error = recount_instead(e, txn, r->instead, through);
+	return error;
+}
+
 /* One record of the log's tail, folded into what the checkpoints hold. */
 static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r,
                   struct map *through)
@@ -286,6 +307,8 @@ static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, co
 		error = counted_replay(e, txn, r);
 	if (error == 0 && r->kind == LOG_EVENT && !r->undone)
 		error = recount(e, sequence, r, through, 1);
+	if (error == 0 && r->kind == LOG_UNDO)
+		error = recount_undo(e, txn, sequence, r, through);
 	if (error == 0 && r->kind == LOG_LEARN)
 		error = replay_example(e, txn, sequence, through);
 	if (error < 0)
@@ -301,21 +324,7 @@ static int replay(struct engine *e, struct store_txn *txn, uint64_t sequence, co
 		readers_fold(&e->profile_config, hot->pending, r);
 		return 0;
 	}
-	/* An undo of something that the checkpoints already held: take it out of both. */
-	uint8_t key[8];
-	struct span value;
-	struct log_record target;
-	error = store_get(txn, TABLE_EVENTS, key_u64(key, r->target), &value);
-	if (error != 0)
-		return error < 0 ? error : 0;
-	if (log_record_decode(&e->batch_arena, value, &target))
-		return -EINVAL;
-	uint64_t held = map_get(through, target.article);
-	if (target.kind == LOG_EVENT && r->target <= held && sequence > held)
-		error = recount(e, UINT64_MAX, &target, through, -1);
-	if (error == 0 && r->instead && r->instead <= held && sequence > held)
-		error = recount_instead(e, txn, r->instead, through);
-	return error < 0 ? error : readers_refold(e->readers, txn, hot);
+	return readers_refold(e->readers, txn, hot); /* the profile held what is undone */
 }
 
 static int replay_tail(struct engine *e, struct store_txn *txn, struct map *through)

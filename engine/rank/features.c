@@ -37,10 +37,10 @@
 	/* Shared by every reader, as of the catalogue's minute. */ \
 	X(FRESH, "fresh", 64)              /* 2^(-age / 6 h) */ \
 	X(AGE, "age", 64)                  /* ln(1 + age in hours) */ \
-	X(POPULAR_1H, "popular_1h", 64)    /* ln(1 + clicks decayed with half-life 1 h) */ \
+	X(POPULAR_1H, "popular_1h", 64)    /* ln(1 + clicks decayed with half-life 1 h); see popularity() */ \
 	X(POPULAR_12H, "popular_12h", 64)  /* ln(1 + clicks decayed with half-life 12 h) */ \
 	X(POPULAR_48H, "popular_48h", 64)  /* ln(1 + clicks decayed with half-life 48 h) */ \
-	X(CTR, "ctr", 64)                  /* ln((clicks + a g) / ((shows + a) g)) at 12 h, a = 10, g = 0.05; see below */ \
+	X(CTR, "ctr", 64)                  /* ln((clicks + a g) / ((shows + a) g)) at 12 h, a = 20, g = 0.05; see below */ \
 	X(BOOST, "boost", 64)              /* ln(the editor's boost) */ \
 	X(EXPLORE, "explore", 64)          /* 1 / sqrt(1 + shows decayed with half-life 48 h) */
 
@@ -62,7 +62,7 @@ enum { TOPIC_LIMIT = 8 * TOPIC_WEIGHT_ONE, SHARED_LIMIT = 64 * RANK_ONE };
 enum { HALF_LIFE_1H = 1, HALF_LIFE_12H = 3, HALF_LIFE_48H = 4 };
 
 #define MS_PER_HOUR 3600000.0
-#define CTR_PRIOR_SHOWS 10.0f /* a, RANKING.md: 10 to 12 */
+#define CTR_PRIOR_SHOWS 20.0f /* a */
 #define CTR_PRIOR 0.05f       /* g, a usual click-through rate */
 
 /* Rounds x * one to nearest within limit * one; a NaN is nothing. */
@@ -153,6 +153,14 @@ static float click_through(const struct catalog_segment *s, uint32_t slot)
 	return logf((clicks + CTR_PRIOR_SHOWS * CTR_PRIOR) / ((shows + CTR_PRIOR_SHOWS) * CTR_PRIOR));
 }
 
+/* Clicks beyond what was reported as shown count by their square root: a crowd that was never shown a story lifts it little,
+ * and where nobody reports what was shown, stories still stand in the order of their clicks. */
+static float popularity(const struct catalog_segment *s, uint32_t slot, int half_life)
+{
+	float clicks = load(&s->counts[slot].clicks[half_life]), shows = load(&s->counts[slot].shows[half_life]);
+	return log1pf(clicks > shows ? shows + fminf(clicks - shows, sqrtf(clicks - shows)) : clicks);
+}
+
 static float shared_value(enum feature feature, const struct catalog_segment *s, uint32_t slot, int64_t minute_ms)
 {
 	switch (feature) {
@@ -161,11 +169,11 @@ static float shared_value(enum feature feature, const struct catalog_segment *s,
 	case FEATURE_AGE:
 		return log1pf(age_hours(s, slot, minute_ms));
 	case FEATURE_POPULAR_1H:
-		return log1pf(load(&s->counts[slot].clicks[HALF_LIFE_1H]));
+		return popularity(s, slot, HALF_LIFE_1H);
 	case FEATURE_POPULAR_12H:
-		return log1pf(load(&s->counts[slot].clicks[HALF_LIFE_12H]));
+		return popularity(s, slot, HALF_LIFE_12H);
 	case FEATURE_POPULAR_48H:
-		return log1pf(load(&s->counts[slot].clicks[HALF_LIFE_48H]));
+		return popularity(s, slot, HALF_LIFE_48H);
 	case FEATURE_CTR:
 		return click_through(s, slot);
 	case FEATURE_BOOST:

@@ -64,10 +64,14 @@ static void test_shared(void **state)
 	near(shared_alone(FEATURE_POPULAR_1H, 1), 1.945910149);  /* ln(1 + 6) */
 	near(shared_alone(FEATURE_POPULAR_12H, 1), 2.564949357); /* ln(1 + 12) */
 	near(shared_alone(FEATURE_POPULAR_48H, 1), 2.772588722); /* ln(1 + 15) */
-	near(shared_alone(FEATURE_CTR, 1), 0.174353387);         /* ln((12 + .5) / (210 x .05)) */
+	near(shared_alone(FEATURE_CTR, 1), 0.167054085);         /* ln((12 + 1) / (220 x .05)) */
 	near(shared_alone(FEATURE_BOOST, 1), 0.693147181);       /* ln 2 */
 	near(shared_alone(FEATURE_EXPLORE, 1), 0.063119443);     /* 1 / sqrt 251 */
 	near(shared_alone(FEATURE_FRESH, -2.5), -0.625);
+	fill(0, 10, 1, 1); /* beyond what was shown, 18 and 36 clicks */
+	near(shared_alone(FEATURE_POPULAR_1H, 1), 1.979986);    /* ln(1 + 2 + sqrt 18) */
+	near(shared_alone(FEATURE_POPULAR_12H, 1), 2.397895273); /* ln(1 + 4 + 6) */
+	fill(12 * HOUR_MS, 3, 50, 2);
 	near(shared_alone(FEATURE_TOPIC_SHORT, 5), 0);
 }
 
