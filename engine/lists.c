@@ -74,33 +74,6 @@ static int take_reader(struct engine_worker *w, struct arena *arena, struct quer
 	return 0;
 }
 
-/* For a reader who declares no language and whose edition has none: those of the last reads that a fifth of them or more
- * are in, from three reads on. Reads that are no longer live say nothing. */
-static int take_languages_read(struct engine_worker *w, struct arena *arena, struct query *q)
-{
-	enum { LAST = 20, LEAST = 3, SHARE = 5, NOT_READ = 1u << EVENT_DISLIKE | 1u << EVENT_HIDE };
-	const struct history *h = q->rank.reader.history;
-	uint8_t seen[LAST], *languages = arena_calloc(arena, SHARE, 1);
-	size_t n_seen = 0, n = 0;
-	if (!languages)
-		return -ENOMEM;
-	for (size_t i = h->n_reads; i-- > 0 && n_seen < LAST;) {
-		struct catalog_place at = catalog_find(w->engine->catalog, h->reads[i].article);
-		if (at.segment && !(h->reads[i].types & NOT_READ))
-			seen[n_seen++] = at.segment->language[at.slot];
-	}
-	for (size_t i = 0; i < n_seen && n_seen >= LEAST; i++) {
-		size_t n_alike = 0;
-		for (size_t k = 0; k < n_seen; k++)
-			n_alike += seen[k] == seen[i];
-		if (seen[i] != 0 && n_alike * SHARE >= n_seen && !memchr(languages, seen[i], n))
-			languages[n++] = seen[i];
-	}
-	q->rank.reader.languages = languages;
-	q->rank.reader.n_languages = n;
-	return 0;
-}
-
 static int take_edition(struct engine_worker *w, struct arena *arena, struct span key, bool asked, struct query *q)
 {
 	const struct edition_list *list = atomic_load_explicit(&w->engine->editions, memory_order_acquire);
@@ -158,8 +131,6 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 		r = take_edition(w, arena, q->edition, true, out);
 	else if (r == 0 && out->reader)
 		r = take_edition(w, arena, out->reader->settings.edition, false, out);
-	if (r == 0 && out->reader && out->rank.reader.n_languages == 0 && out->rank.n_edition_languages == 0)
-		r = take_languages_read(w, arena, out);
 	if (r == 0)
 		r = find_topic(w, arena, q->topic, "topic:", &out->rank.topic);
 	if (r == 0)

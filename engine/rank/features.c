@@ -32,7 +32,7 @@
 	X(FOLLOW, "follow", 2)             /* number of followed topics carried; the limit holds for each */ \
 	X(HOME, "home", 8)                 /* carries one of the reader's places */ \
 	X(EDITION, "edition", 8)           /* carries one of the edition's places */ \
-	X(LANGUAGE, "language", 8)         /* in a language the reader declared, or else the edition's, or those of reads */ \
+	X(LANGUAGE, "language", 8)         /* in a language the reader declared, or else the edition's */ \
 	X(SEEN, "seen", 12)                /* ln(1 + times the story was shown to this reader) */ \
 	/* Shared by every reader, as of the catalogue's minute. */ \
 	X(FRESH, "fresh", 64)              /* 2^(-age / 6 h) */ \

@@ -29,7 +29,7 @@ enum feature {
 	FEATURE_FOLLOW,        /* 1 for each followed topic the article carries */
 	FEATURE_HOME,          /* 1 when the article carries one of the reader's declared places */
 	FEATURE_EDITION,       /* 1 when it carries one of the edition's places */
-	FEATURE_LANGUAGE,      /* 1 when its language is one the reader declared (or the edition's, or those of reads) */
+	FEATURE_LANGUAGE,      /* 1 when its language is one the reader declared (or the edition's, when none declared) */
 	FEATURE_SEEN,          /* ln(1 + times shown to this reader), of its story */
 	/* shared by every reader: */
 	FEATURE_FRESH,         /* 2^(-age / 6 h) */

