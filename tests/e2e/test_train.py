@@ -12,6 +12,7 @@ import tempfile
 import time
 import unittest
 
+from evals import EvalCase
 from server import BINARY, run, select_wait
 
 sys.dont_write_bytecode = True
@@ -46,7 +47,7 @@ def make_log(seed):
     return news, lines
 
 
-class Train(unittest.TestCase):
+class Train(EvalCase):
     @classmethod
     def setUpClass(cls):
         cls.shared = tempfile.mkdtemp(prefix="mynews-test-")
@@ -59,16 +60,6 @@ class Train(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         shutil.rmtree(cls.shared)
-
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="mynews-test-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.tmp = os.path.join(self.folder, "tmp")
-        os.mkdir(self.tmp)
-        self.env = dict(os.environ, TMPDIR=self.tmp)
-
-    def tearDown(self):
-        self.assertEqual(os.listdir(self.tmp), [], "a temporary directory was left behind")
 
     def train(self, name="trees.json", *options):
         """(what it printed, the model's file as text)"""

@@ -44,6 +44,16 @@ static struct page *page_with_pool(struct fixture *f)
 	return p;
 }
 
+static struct page *page_with_pin(struct fixture *f, const struct pin *pin)
+{
+	fixture_new(f);
+	fixture_open(f);
+	for (unsigned i = 0; i < N_ARTICLES; i++)
+		publish(f, i, titles[i]);
+	assert_int_equal(fixture_pin_put(f, pin), PIN_DONE);
+	return page_with_pool(f);
+}
+
 static size_t n_taken(const struct page *p, uint32_t *article)
 {
 	size_t n = 0;
@@ -62,12 +72,7 @@ static void test_published_anew(void **state)
 	struct fixture f;
 	struct pin pin = {.article_id = SPAN("article-2"), .position = 1};
 	uint32_t taken = 0;
-	fixture_new(&f);
-	fixture_open(&f);
-	for (unsigned i = 0; i < N_ARTICLES; i++)
-		publish(&f, i, titles[i]);
-	assert_int_equal(fixture_pin_put(&f, &pin), PIN_DONE);
-	struct page *p = page_with_pool(&f);
+	struct page *p = page_with_pin(&f, &pin);
 	for (size_t i = 0; i < p->n_pool; i++)
 		p->pool[i].story += 1000; /* drawn when every article told another story */
 	assert_int_equal(pins_place(p), 0);
@@ -86,12 +91,7 @@ static void test_story_of_the_pin(void **state)
 	struct fixture f;
 	struct pin pin = {.article_id = SPAN("article-4"), .position = 3};
 	uint32_t taken = 0;
-	fixture_new(&f);
-	fixture_open(&f);
-	for (unsigned i = 0; i < N_ARTICLES; i++)
-		publish(&f, i, titles[i]);
-	assert_int_equal(fixture_pin_put(&f, &pin), PIN_DONE);
-	struct page *p = page_with_pool(&f);
+	struct page *p = page_with_pin(&f, &pin);
 	assert_int_equal(pins_place(p), 0);
 	uint32_t pinned = p->pins[0].article;
 	assert_int_equal(n_taken(p, &taken), 1);
