@@ -26,7 +26,7 @@ static const struct {
 	[EVENT_TOO_OLD] = {{"/at", "is older than events are kept"}, 400, "event_too_old"},
 	[EVENT_IN_FUTURE] = {{"/at", "is more than five minutes ahead"}, 400, "event_in_future"},
 	[EVENT_USER_ERASING] = {{"/user_id", "is being erased"}, 409, "user_erasing"},
-	[EVENT_BAD_FEED_ID] = {{"/feed_id", "is not a feed of this server for this reader"}, 422, "unknown_feed"},
+	[EVENT_BAD_FEED_ID] = {{"/feed_id", "is not a feed id"}, 422, "unknown_feed"},
 };
 
 static void put_result(struct buf *b, const struct record *in, size_t i, const struct event_result *result)

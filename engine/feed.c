@@ -322,8 +322,8 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 	r = store_read_renew(p->w->txn);
 	if (r == 0)
 		r = slate_read_before(p, feed, page);
-	if (r == FEED_CURSOR_GONE && feed >> 7 > atomic_load(&p->w->engine->last_feed))
-		return FEED_SLATE_PENDING; /* made by this process: it may still be in the queue */
+	if (r == FEED_CURSOR_GONE && slate_may_come(p->w->engine, feed, q->now_ms))
+		return FEED_SLATE_PENDING;
 	if (r != 0)
 		return r;
 	p->query.rank.created_before_seq = p->sequence + 1;

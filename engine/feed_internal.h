@@ -8,6 +8,7 @@
 struct query {
 	struct rank_request rank;
 	const struct reader *reader; /* NULL: nothing known */
+	uint64_t reader_hash;        /* of the id that asks; 0: none was given */
 	struct span edition_key;     /* asked for, else the reader's own; empty none */
 	/* stage_two.c; example NULL: the model is linear, or nothing was ranked yet */
 	struct rank_stage_two two;
@@ -90,6 +91,8 @@ int pins_at(const struct page *p, size_t position);
 
 /* ---- slate.c ---- */
 
+/* A slate that is not there was made by this process a moment ago: it may still be in the queue. */
+bool slate_may_come(const struct engine *e, uint64_t feed, int64_t now_ms);
 struct span slate_cursor_make(const struct engine *e, struct arena *arena, uint64_t feed, uint16_t page,
                               uint64_t request_hash, int64_t expires_ms);
 /* Returns FEED_OK, FEED_CURSOR_BAD or FEED_CURSOR_GONE. */

@@ -120,6 +120,8 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 	*out = (struct query){.rank = {.order = orders[q->order], .profile_config = &w->engine->profile_config,
 	                               .now_ms = q->now_ms, .each_report = q->each_report, .language = -1, .edition = -1,
 	                               .created_before_seq = UINT64_MAX, .sources = catalog_sources(w->engine->catalog)}};
+	if (q->user_id.len)
+		out->reader_hash = hash64(q->user_id);
 	int r = store_read_renew(w->txn);
 	if (r == 0)
 		r = find_model(w, q->model, out);
@@ -488,7 +490,7 @@ int engine_feed_new(struct engine_worker *w, struct arena *arena, struct span us
 	int r = query_prepare(w, arena, &request, &query);
 	if (r == 0)
 		r = store_get(w->txn, TABLE_SLATES, key_slate(key, feed, 0), &value);
-	if (r == 1 && feed >> 7 > atomic_load(&w->engine->last_feed))
+	if (r == 1 && slate_may_come(w->engine, feed, request.now_ms))
 		return FEED_SLATE_PENDING;
 	if (r != 0)
 		return r < 0 ? r : FEED_CURSOR_GONE;

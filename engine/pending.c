@@ -132,11 +132,12 @@ void pending_add_take(struct pending *p, struct pending_slate *s)
 	p->n++;
 }
 
-void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint32_t article, enum event_type type, bool undo)
+void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint64_t reader, uint32_t article, enum event_type type,
+                  bool undo)
 {
 	for (struct pending_slate *s = map_get_ptr(p->by_feed, feed); s; s = s->next_of_feed) {
 		struct example *e = s->example;
-		if (e->user && e->user != user)
+		if ((e->user && e->user != user) || (s->reader && reader && s->reader != reader))
 			continue; /* another reader's feed id */
 		for (size_t i = 0; i < e->n; i++) {
 			if (e->slots[i].article != article)

@@ -17,6 +17,7 @@ struct pending_slate {
 	struct example *example;
 	uint8_t *times; /* [n][N_EVENT_TYPES] how often each slot's events came, less those taken back */
 	int64_t due_ms;
+	uint64_t reader; /* hash of the id that asked for it, known by then or not; 0: nobody's */
 	size_t bytes;
 	bool watched;
 };
@@ -33,12 +34,14 @@ void pending_free(struct pending *p);
 
 /* Takes a slate over. */
 void pending_add_take(struct pending *p, struct pending_slate *s);
-/* An event (or, undo, its taking back) of a feed's reader on an article. A slate of nobody's becomes the reader's. */
 /* What another slate of a reader's weighs as a lesson on this day, and counts it: the first PENDING_WHOLE weigh 1, the k-th
  * PENDING_WHOLE / k, those behind PENDING_READER_DAY nothing. So no reader teaches everyone alone. */
 enum { PENDING_WHOLE = 2, PENDING_READER_DAY = 24 };
 float pending_weight(struct pending *p, uint64_t user, int64_t now_ms);
-void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint32_t article, enum event_type type, bool undo);
+/* An event, or its taking back (undo), of a reader on an article of a feed. reader: hash of its id, 0 where that is not at hand.
+ * Another reader's feed hears nothing of it; a slate of nobody's becomes the first reader's. */
+void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint64_t reader, uint32_t article, enum event_type type,
+                  bool undo);
 /* The first slate due by then, NULL none; it stays. pending_pop takes the first out for the caller to free. */
 const struct pending_slate *pending_due(const struct pending *p, int64_t now_ms);
 struct pending_slate *pending_pop(struct pending *p);

@@ -11,7 +11,7 @@
 /* What a slate that still waits is told. */
 struct slate_note {
 	uint64_t feed; /* 0: nothing */
-	uint64_t user;
+	uint64_t user, reader; /* number, hash of the id */
 	uint32_t article;
 	enum event_type type;
 };
@@ -181,7 +181,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	if (!event->id.len)
 		make_id(sequence, item->result->id);
 	readers_fold(&e->profile_config, hot->pending, &r);
-	item->note = (struct slate_note){r.feed, r.user, r.article, r.type};
+	item->note = (struct slate_note){r.feed, r.user, hash64(event->user_id), r.article, r.type};
 	if (is_counted_type(r.type) && !r.repeat)
 		item->count = (struct count_change){r.article, r.at_ms, counter_of(r.type), 1};
 	return 0;
@@ -206,7 +206,7 @@ static void count(struct engine *e, const struct count_change *change)
 static void note(struct engine *e, const struct slate_note *n, bool undo)
 {
 	if (n->feed)
-		pending_note(e->pending, n->feed, n->user, n->article, n->type, undo);
+		pending_note(e->pending, n->feed, n->user, n->reader, n->article, n->type, undo);
 }
 
 static void record_publish(struct write_op *op, void *ctx)
@@ -303,7 +303,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 		u->count = (struct count_change){r.article, r.at_ms, counter_of(r.type), -1};
 	if (undone.instead)
 		u->instead = (struct count_change){r.article, instead_ms, counter_of(r.type), 1};
-	u->note = (struct slate_note){r.feed, r.user, r.article, r.type}; /* slates count how often an event came */
+	u->note = (struct slate_note){r.feed, r.user, 0, r.article, r.type}; /* slates count how often an event came */
 	*u->outcome = UNDO_DONE;
 	return 0;
 }

@@ -14,13 +14,25 @@ enum { CURSOR_VERSION = 1, CURSOR_BYTES = 1 + 8 + 2 + 8 + 8, CURSOR_MAC_BYTES = 
 
 int slate_key(struct span feed_id, uint64_t *feed)
 {
-	char text[17], *end;
+	static const char digits[] = "0123456789abcdef";
+	uint64_t n = 0;
 	if (feed_id.len != 18 || !span_starts_with(feed_id, SPAN("f-")))
 		return 1;
-	memcpy(text, feed_id.data + 2, 16);
-	text[16] = '\0';
-	*feed = strtoull(text, &end, 16);
-	return *end || *feed == 0;
+	for (size_t i = 2; i < feed_id.len; i++) {
+		const char *digit = memchr(digits, feed_id.data[i], 16);
+		if (!digit)
+			return 1;
+		n = n << 4 | (uint64_t)(digit - digits);
+	}
+	*feed = n;
+	return n == 0;
+}
+
+bool slate_may_come(const struct engine *e, uint64_t feed, int64_t now_ms)
+{
+	enum { LINGER_MS = 10000 };
+	int64_t made_ms = (int64_t)(feed >> 17);
+	return feed >> 7 > atomic_load(&e->last_feed) && made_ms <= now_ms && now_ms - made_ms < LINGER_MS;
 }
 
 struct span key_slate(uint8_t out[10], uint64_t feed, uint16_t page)

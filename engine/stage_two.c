@@ -167,6 +167,9 @@ int query_wait(struct engine_worker *w, struct arena *arena, const struct query 
 	if (n_slots == 0)
 		return 0;
 	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, query->rank.model);
-	int r = learning_wait_take(w->engine, pending_slate_new(query->example, which, positions, n_slots, feed, page, due_ms));
+	struct pending_slate *slate = pending_slate_new(query->example, which, positions, n_slots, feed, page, due_ms);
+	if (slate)
+		slate->reader = query->reader_hash;
+	int r = learning_wait_take(w->engine, slate);
 	return r == -EAGAIN ? 0 : r; /* the queue is full: this slate teaches nothing */
 }

@@ -252,9 +252,17 @@ class Reload(Folder):
         self.reload()
         self.assertEqual(self.version(), 401)
         self.assertEqual(self.version({"Authorization": f"Bearer {KEY}"}), "1")
-        self.put_config()
+        other = dict(entry, sha256=hashlib.sha256(b"another").hexdigest())
+        self.put_config(keys=[other])
         self.reload()
-        self.assertEqual(self.version(), "1")
+        self.assertEqual(self.version({"Authorization": f"Bearer {KEY}"}), 401)
+        self.assertEqual(self.version({"Authorization": "Bearer another"}), "1")
+        # A file that has lost its keys must not open what stands behind a proxy.
+        self.put_config()
+        os.kill(self.server.process.pid, signal.SIGHUP)
+        wait_for(lambda: "the last key can't go" in self.server.log_text(), "the reload is refused")
+        self.assertEqual(self.version(), 401)
+        self.assertEqual(self.version({"Authorization": "Bearer another"}), "1")
 
     def test_what_waits_for_a_start_is_named(self):
         self.put_config(threads=3, live_days=9, access_log=False)

@@ -164,22 +164,34 @@ static void test_whose_events(void **state)
 	pending_add_take(p, known);
 	pending_add_take(p, nobodys);
 	pending_add_take(p, second);
-	pending_note(p, 1, 8, FIRST_ARTICLE + 3, EVENT_CLICK, false);
+	pending_note(p, 1, 8, 0, FIRST_ARTICLE + 3, EVENT_CLICK, false);
 	assert_int_equal(known->example->slots[0].events, 1u << EVENT_CLICK);
-	pending_note(p, 1, 9, FIRST_ARTICLE + 2, EVENT_CLICK, false); /* another reader */
+	pending_note(p, 1, 9, 0, FIRST_ARTICLE + 2, EVENT_CLICK, false); /* another reader */
 	assert_int_equal(known->example->slots[1].events, 0);
-	pending_note(p, 1, 8, FIRST_ARTICLE + 9, EVENT_CLICK, false); /* another article */
-	pending_note(p, 5, 8, FIRST_ARTICLE + 3, EVENT_CLICK, false); /* another feed */
-	pending_note(p, 1, 8, FIRST_ARTICLE + 1, EVENT_SAVE, false);  /* on the newest page that has it */
+	pending_note(p, 1, 8, 0, FIRST_ARTICLE + 9, EVENT_CLICK, false); /* another article */
+	pending_note(p, 5, 8, 0, FIRST_ARTICLE + 3, EVENT_CLICK, false); /* another feed */
+	pending_note(p, 1, 8, 0, FIRST_ARTICLE + 1, EVENT_SAVE, false);  /* on the newest page that has it */
 	assert_int_equal(second->example->slots[0].events, 1u << EVENT_SAVE);
 	assert_int_equal(known->example->slots[2].events, 0);
 	/* Nobody's becomes the first reader's who acts on it, and stays it. */
-	pending_note(p, 2, 4, FIRST_ARTICLE + 50, EVENT_CLICK, false);
+	pending_note(p, 2, 4, 0, FIRST_ARTICLE + 50, EVENT_CLICK, false);
 	assert_int_equal(nobodys->example->user, 0);
-	pending_note(p, 2, 4, FIRST_ARTICLE + 1, EVENT_IMPRESSION, false);
+	pending_note(p, 2, 4, 0, FIRST_ARTICLE + 1, EVENT_IMPRESSION, false);
 	assert_int_equal(nobodys->example->user, 4);
-	pending_note(p, 2, 8, FIRST_ARTICLE + 2, EVENT_CLICK, false);
+	pending_note(p, 2, 8, 0, FIRST_ARTICLE + 2, EVENT_CLICK, false);
 	assert_int_equal(nobodys->example->slots[1].events, 0);
+	/* A reader's of whom nothing was known: nobody else can claim it first. */
+	struct pending_slate *unknown = slate_of(3, 0, 0, 3, 40);
+	unknown->reader = 77;
+	pending_add_take(p, unknown);
+	pending_note(p, 3, 9, 78, FIRST_ARTICLE + 1, EVENT_IMPRESSION, false);
+	assert_int_equal(unknown->example->user, 0);
+	pending_note(p, 3, 5, 77, FIRST_ARTICLE + 1, EVENT_IMPRESSION, false);
+	assert_int_equal(unknown->example->user, 5);
+	pending_note(p, 3, 9, 78, FIRST_ARTICLE + 2, EVENT_CLICK, false);
+	pending_note(p, 3, 5, 0, FIRST_ARTICLE + 1, EVENT_IMPRESSION, true); /* an undo knows its reader by number */
+	assert_int_equal(unknown->example->slots[0].events, 0);
+	assert_int_equal(unknown->example->slots[1].events, 0);
 	pending_free(p);
 	pending_free(NULL);
 }
@@ -191,17 +203,17 @@ static void test_taken_back(void **state)
 	const uint16_t *events = &s->example->slots[0].events;
 	const uint32_t article = FIRST_ARTICLE + 2;
 	pending_add_take(p, s);
-	pending_note(p, 1, 8, article, EVENT_CLICK, true); /* what never came */
+	pending_note(p, 1, 8, 0, article, EVENT_CLICK, true); /* what never came */
 	assert_int_equal(*events, 0);
-	pending_note(p, 1, 8, article, EVENT_CLICK, false);
-	pending_note(p, 1, 8, article, EVENT_LIKE, false);
-	pending_note(p, 1, 8, article, EVENT_CLICK, false);
-	pending_note(p, 1, 8, article, EVENT_CLICK, true); /* one of two */
+	pending_note(p, 1, 8, 0, article, EVENT_CLICK, false);
+	pending_note(p, 1, 8, 0, article, EVENT_LIKE, false);
+	pending_note(p, 1, 8, 0, article, EVENT_CLICK, false);
+	pending_note(p, 1, 8, 0, article, EVENT_CLICK, true); /* one of two */
 	assert_int_equal(*events, 1u << EVENT_CLICK | 1u << EVENT_LIKE);
-	pending_note(p, 1, 8, article, EVENT_CLICK, true);
+	pending_note(p, 1, 8, 0, article, EVENT_CLICK, true);
 	assert_int_equal(*events, 1u << EVENT_LIKE);
 	for (int i = 0; i < 300; i++) /* more than are counted: the last stay */
-		pending_note(p, 1, 8, article, EVENT_CUSTOM, false);
+		pending_note(p, 1, 8, 0, article, EVENT_CUSTOM, false);
 	assert_int_equal(*events, 1u << EVENT_LIKE | 1u << EVENT_CUSTOM);
 	assert_int_equal(s->example->slots[1].events, 0);
 	pending_free(p);
@@ -239,7 +251,7 @@ static void test_order_and_time(void **state)
 		struct pending_slate *s = pending_pop(p);
 		assert_int_equal(s->example->feed, i);
 		pending_slate_free(s);
-		pending_note(p, i, 8, FIRST_ARTICLE + 1, EVENT_CLICK, false); /* too late, and no harm done */
+		pending_note(p, i, 8, 0, FIRST_ARTICLE + 1, EVENT_CLICK, false); /* too late, and no harm done */
 	}
 	assert_null(pending_pop(p));
 	pending_add_take(p, slate_of(9, 8, 0, 2, 1)); /* an emptied list takes more */
@@ -276,7 +288,7 @@ static void test_memory(void **state)
 	pending_totals(p, &totals);
 	assert_true(totals.n == 0 && totals.bytes == 0 && totals.n_dropped == 1);
 	assert_null(pending_due(p, 0));
-	pending_note(p, 1, 8, FIRST_ARTICLE + 1, EVENT_CLICK, false);
+	pending_note(p, 1, 8, 0, FIRST_ARTICLE + 1, EVENT_CLICK, false);
 	pending_free(p);
 }
 
@@ -330,7 +342,7 @@ static void test_beside_a_plain_list(void **state)
 		} else {
 			uint32_t article = FIRST_ARTICLE + (uint32_t)rng_below(&rng, 7);
 			enum event_type type = (enum event_type)rng_below(&rng, N_EVENT_TYPES);
-			pending_note(p, feed, user, article, type, false);
+			pending_note(p, feed, user, 0, article, type, false);
 			plain_note(list, n, feed, user, article, type);
 		}
 		most = n > most ? n : most;
