@@ -208,15 +208,6 @@ static int erase_rows(struct store_txn *txn, uint64_t user)
 	return r < 0 ? r : 0;
 }
 
-/* Whoever waits hears that it did not get on; the mark is durable, and the walk goes on when it can. */
-static int not_yet(struct erase_task *task, int error)
-{
-	if (task->done)
-		task->done(task->done_ctx, error);
-	task->done = NULL;
-	return error;
-}
-
 int engine_erase_step(struct engine *e)
 {
 	struct erase_task *task = e->erasing;
@@ -224,7 +215,7 @@ int engine_erase_step(struct engine *e)
 	uint64_t at = task->at;
 	int r = store_write_begin(e->store, &txn);
 	if (r < 0)
-		return not_yet(task, r);
+		return r;
 	arena_reset(&e->batch_arena);
 	for (int i = 0; i < STEP_RECORDS && at && r == 0; i++)
 		r = erase_record(e, txn, at, &at);
@@ -236,7 +227,7 @@ int engine_erase_step(struct engine *e)
 		r = store_write_commit(txn);
 	engine_views_end(e, r == 0);
 	if (r < 0)
-		return not_yet(task, r);
+		return r;
 	task->at = at;
 	if (at == 0) {
 		learner_forget(e->learner, task->user);
