@@ -26,21 +26,26 @@ struct taken {
 	size_t n;
 };
 
-static int put_counters(struct engine *e, struct store_txn *txn, struct taken *taken, bool *more)
+int checkpoint_counters(struct engine *e, struct store_txn *txn, uint32_t article)
 {
 	uint8_t key[4];
+	buf_clear(&e->record);
+	put_u8(&e->record, RECORD_VERSION);
+	put_u64(&e->record, e->numbers.sequence);
+	catalog_counters_encode(e->catalog, article, &e->record);
+	if (e->record.failed)
+		return -ENOMEM;
+	return store_put(txn, TABLE_COUNTERS, key_u32(key, article), buf_span(&e->record));
+}
+
+static int put_counters(struct engine *e, struct store_txn *txn, struct taken *taken, bool *more)
+{
 	for (taken->n = 0; taken->n < STEP_COUNTERS;) {
 		uint32_t article = catalog_take_dirty(e->catalog);
 		if (article == 0)
 			return 0;
 		taken->article[taken->n++] = article;
-		buf_clear(&e->record);
-		put_u8(&e->record, RECORD_VERSION);
-		put_u64(&e->record, e->numbers.sequence);
-		catalog_counters_encode(e->catalog, article, &e->record);
-		if (e->record.failed)
-			return -ENOMEM;
-		int r = store_put(txn, TABLE_COUNTERS, key_u32(key, article), buf_span(&e->record));
+		int r = checkpoint_counters(e, txn, article);
 		if (r < 0)
 			return r;
 	}

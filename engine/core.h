@@ -427,6 +427,8 @@ int erase_begin(struct engine *e, struct store_txn *txn, struct hot *hot, struct
 int erase_submit(struct engine *e, struct caller_op *caller, struct erase_task **slot, engine_done_fn done, void *ctx)
 	__attribute__((warn_unused_result));
 int engine_erase_step(struct engine *e) __attribute__((warn_unused_result));
+/* checkpoint.c: an article's counters as they stand after the last commit. Between batches. */
+int checkpoint_counters(struct engine *e, struct store_txn *txn, uint32_t article) __attribute__((warn_unused_result));
 void engine_erase_forget(struct engine *e); /* memory only: drops the first task */
 int engine_erase_recover(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
 /* keep.c: drops what is older than the settings keep, a bounded amount a call. */

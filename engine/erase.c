@@ -138,6 +138,9 @@ static int erase_record(struct engine *e, struct store_txn *txn, uint64_t at, ui
 		return -EINVAL;
 	*previous = record.previous;
 	r = store_delete(txn, TABLE_EVENTS, key_u64(key, at));
+	/* What it added to sums stays, also where only the log had it so far. */
+	if (r >= 0 && record.kind == LOG_EVENT && is_counted_type(record.type) && catalog_find(e->catalog, record.article).segment)
+		r = checkpoint_counters(e, txn, record.article);
 	if (r >= 0)
 		r = event_ids_erase(e, txn, &record);
 	if (r >= 0)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -249,12 +250,51 @@ static void what_no_checkpoint_holds_is_erased_too(void **state)
 	}
 }
 
+static void click_by(struct fixture *f, const char *user)
+{
+	struct event e = {.user_id = span_of(user), .article_id = SPAN("one"), .type = EVENT_CLICK, .dwell_s = -1, .scroll = -1};
+	struct event_result result;
+	assert_int_equal(fixture_record(f, &e, 1, &result), 0);
+	assert_int_equal(result.outcome, EVENT_ACCEPTED);
+}
+
+/* ctx: room for what the trending list was when the process died. */
+static void click_and_erase(struct fixture *f, void *ctx)
+{
+	struct article a = {.id = SPAN("one"), .title = SPAN("Lighthouse keeper retires"), .boost = 1,
+	                    .published_at_ms = f->now_ms - 60000};
+	struct article_result result;
+	assert_int_equal(fixture_ingest(f, &a, 1, &result), 0);
+	click_by(f, "stays");
+	click_by(f, "goes");
+	assert_int_equal(fixture_erase(f, SPAN("goes")), USER_DONE);
+	struct span trending = fixture_trending(f);
+	memcpy(ctx, trending.data, trending.len);
+}
+
+/* Sums stay whatever the server comes to: a click of an erased reader counts as much after a kill as before. */
+static void sums_outlive_a_kill(void **state)
+{
+	enum { ROOM = 4096 };
+	struct fixture f;
+	char *before = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(before, MAP_FAILED);
+	fixture_new(&f);
+	fixture_live_and_die(&f, click_and_erase, before);
+	fixture_open(&f);
+	assert_true(strlen(before) > 0);
+	fixture_same(fixture_trending(&f), span_of(before), "trending");
+	fixture_free(&f);
+	munmap(before, ROOM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(erased_is_as_never_seen),
 		cmocka_unit_test(a_crash_on_the_way_is_made_good),
 		cmocka_unit_test(what_no_checkpoint_holds_is_erased_too),
+		cmocka_unit_test(sums_outlive_a_kill),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
