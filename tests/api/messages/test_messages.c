@@ -31,7 +31,7 @@ static const struct {
 	{"length", false, true},
 	{"stage_one", false, true},  {"seen", false, true},         {"reader", false, true},  {"section", true, true},
 	{"source", true, true},      {"topics", true, true},        {"similarity", false, true}, {"words", false, true},
-	{"similarity_top", false, true}, {"grams", false, true}, {"kin", false, true},        {"dense", false, true},
+	{"grams", false, true},
 	{"co_read", false, true},    {"head_to_head", false, true}, {"section_next", true, true}, {"crosses", false, false},
 	{"shows", false, true},      {"base", false, false}};
 enum { N_GROUPS = sizeof(groups) / sizeof(groups[0]), N_GROUPS_OF_FEATURES = 5 /* age, seen, section, source, base */ };
@@ -196,9 +196,9 @@ static void test_every_group(void **state)
 			if (groups[g].has_less)
 				assert_sentence(l, c, false);
 		}
-		/* Columns: with sentences of their own where features have the same name, else their group's. */
+		/* Columns: with sentences of their own where features have the same name, else those of what they are told with. */
 		for (int column = 0; column < N_COLUMNS; column++) {
-			struct messages_cause c = {.code = rank_column_names[column], .group = rank_column_groups[column], .stands = 1};
+			struct messages_cause c = {.code = rank_column_names[column], .group = rank_told_names[rank_column_told[column]], .stands = 1};
 			struct messages_cause group = c;
 			size_t g = group_of(c.group);
 			group.code = c.group;
