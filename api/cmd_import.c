@@ -113,7 +113,7 @@ static void count_results(struct import *im, struct slot *s)
 {
 	static const char *const reasons[] = {"was refused", "/article_id no article has this id",
 		"/at is older than events are kept", "/at is more than five minutes ahead",
-		"/user_id this reader is being erased", "/feed_id is not the id of a feed of this reader"};
+		"/user_id this reader is being erased", "/feed_id is not a feed id"};
 	if (!s->unread)
 		return;
 	s->unread = false;
@@ -166,20 +166,16 @@ static void slots_wait(struct import *im)
 
 static void slot_send(struct import *im, struct slot *s, bool is_events)
 {
-	int r;
 	if (s->n == 0)
 		return;
 	s->is_events = is_events;
 	s->unread = true;
 	s->busy = true; /* nobody else has it yet */
-	do {
-		engine_wake(im->worker);
-		r = is_events ? engine_record(im->worker, &s->arena, s->events, s->event_results, s->n, im->now_ms, slot_done, s)
-		              : engine_ingest(im->worker, &s->arena, s->articles, s->article_results, s->n, im->now_ms, slot_done, s);
-		engine_idle(im->worker);
-		if (r == -EAGAIN)
-			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	} while (r == -EAGAIN);
+	engine_wake(im->worker); /* no more than SLOTS batches wait, and the queue holds more */
+	int r = is_events
+		? engine_record(im->worker, &s->arena, s->events, s->event_results, s->n, im->now_ms, slot_done, s)
+		: engine_ingest(im->worker, &s->arena, s->articles, s->article_results, s->n, im->now_ms, slot_done, s);
+	engine_idle(im->worker);
 	if (r < 0)
 		slot_done(s, r);
 }

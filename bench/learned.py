@@ -17,7 +17,6 @@ import shutil
 import signal
 import statistics
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from serve import FEED, HISTORY, READERS, Bench  # noqa: E402
@@ -67,11 +66,7 @@ class LearnedBench(Bench):
                     raise Problem("POST /v1/events: refused")
             before = cpu_ns(server.pids())
             server.post("/v1/admin/clock", {"advance_s": 601})
-            deadline = time.monotonic() + 60
-            while server.stats()["learning"]["learnt"] < n:
-                if time.monotonic() > deadline:
-                    raise Problem("slates were not learnt")
-                time.sleep(0.05)
+            server.wait_for("all slates learnt", lambda stats: stats["learning"]["learnt"] >= n)
             return (cpu_ns(server.pids()) - before) / 1000 / n
         finally:
             server.stop()
@@ -80,9 +75,9 @@ class LearnedBench(Bench):
         """CPU us a feed of all threads, until nothing of the round is left waiting."""
         before = cpu_ns(server.pids())
         done = self.load(server, rate=self.options.rate, connections=64, path=path)
-        time.sleep(2.5)
-        if done["failed"] or server.stats()["learning"]["pending"]:
-            raise Problem("feeds failed, or their slates still wait")
+        server.wait_for_slates()
+        if done["failed"]:
+            raise Problem("feeds failed")
         return (cpu_ns(server.pids()) - before) / 1000 / done["requests"], done["requests_per_s"]
 
     def measure(self):
@@ -94,7 +89,7 @@ class LearnedBench(Bench):
         try:
             for name in PATHS:  # readers come into memory
                 self.load(server, rate="max", connections=64, path=PATHS[name])
-            time.sleep(2.5)
+            server.wait_for_slates()
             for i in range(self.options.rounds):
                 one = {}
                 for name in sorted(PATHS, reverse=i % 2 == 0):

@@ -133,13 +133,21 @@ class Mynews(Server):
     def stats(self):
         return json.loads(self.get("/v1/stats"))
 
-    def wait_for_checkpoint(self, seconds=120):
-        """Until every reader that was touched has been written out."""
+    def wait_for(self, what, reached, seconds=120):
+        """Until /v1/stats is as it should be; looked at seldom, since each look costs the server CPU time too."""
         deadline = time.monotonic() + seconds
-        while self.stats()["readers_dirty"] > 0:
+        while not reached(self.stats()):
             if time.monotonic() > deadline:
-                raise Problem("no checkpoint came to its end")
+                raise Problem(f"{what}: not within {seconds} s")
             time.sleep(0.5)
+
+    def wait_for_checkpoint(self):
+        """Until every reader that was touched has been written out."""
+        self.wait_for("a checkpoint's end", lambda stats: stats["readers_dirty"] == 0)
+
+    def wait_for_slates(self):
+        """Until none waits for its reader's events."""
+        self.wait_for("slates' end", lambda stats: stats["learning"]["pending"] == 0)
 
     def anonymous_bytes(self):
         """Memory of its own: what is mapped from the store is the kernel's to drop."""
