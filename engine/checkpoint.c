@@ -255,14 +255,10 @@ static int recount(struct engine *e, uint64_t sequence, const struct log_record 
 /* A repeat that an undo lets count, which the checkpoints held as a repeat. */
 static int recount_instead(struct engine *e, struct store_txn *txn, uint64_t sequence, struct map *through)
 {
-	uint8_t key[8];
-	struct span value;
 	struct log_record record;
-	int error = store_get(txn, TABLE_EVENTS, key_u64(key, sequence), &value);
+	int error = engine_log_read(txn, &e->batch_arena, sequence, &record);
 	if (error != 0)
 		return error < 0 ? error : 0;
-	if (log_record_decode(&e->batch_arena, value, &record))
-		return -EINVAL;
 	return recount(e, UINT64_MAX, &record, through, 1); /* should it be undone too, the record of that comes behind */
 }
 
@@ -286,14 +282,10 @@ static int replay_example(struct engine *e, struct store_txn *txn, uint64_t sequ
 static int recount_undo(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r,
                         struct map *through)
 {
-	uint8_t key[8];
-	struct span value;
 	struct log_record target;
-	int error = store_get(txn, TABLE_EVENTS, key_u64(key, r->target), &value);
+	int error = engine_log_read(txn, &e->batch_arena, r->target, &target);
 	if (error != 0)
 		return error < 0 ? error : 0;
-	if (log_record_decode(&e->batch_arena, value, &target))
-		return -EINVAL;
 	uint64_t held = map_get(through, target.article);
 	if (target.kind == LOG_EVENT && r->target <= held && sequence > held)
 		error = recount(e, UINT64_MAX, &target, through, -1);

@@ -364,6 +364,8 @@ static inline bool is_counted_type(enum event_type type)
 {
 	return type == EVENT_CLICK || type == EVENT_IMPRESSION;
 }
+/* The table in front; behind_free frees it. Returns 0 or -ENOMEM. */
+int counted_new(struct behind **out, size_t n_max) __attribute__((warn_unused_result));
 /* Marks an event that is about to be logged; *repeat says that there was one before. */
 int counted_add(struct engine *e, struct store_txn *txn, const struct log_record *r, bool *repeat)
 	__attribute__((warn_unused_result));
@@ -380,7 +382,14 @@ int counted_erase(struct engine *e, struct store_txn *txn, const struct log_reco
 /* A record of the log's tail, as it stands there by now, in its turn. */
 int counted_replay(struct engine *e, struct store_txn *txn, const struct log_record *r)
 	__attribute__((warn_unused_result));
-/* record.c: appends to the log and the reader's chain, and folds. */
+/* record.c: a record of the log. Its spans live as long as what stands in the store does. Returns 0; 1 when it is not, or no
+ * longer, there; -EINVAL for a damaged one, other negative errno. */
+int engine_log_read(struct store_txn *txn, struct arena *arena, uint64_t sequence, struct log_record *out)
+	__attribute__((warn_unused_result));
+/* Puts a changed record in its place. */
+int engine_log_rewrite(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r)
+	__attribute__((warn_unused_result));
+/* Appends to the log and the reader's chain, and folds. */
 int engine_log_append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r)
 	__attribute__((warn_unused_result));
 static inline uint32_t day_of(int64_t ms)

@@ -8,6 +8,11 @@
 
 #include "engine/core.h"
 
+int counted_new(struct behind **out, size_t n_max)
+{
+	return behind_new(out, TABLE_COUNTED, 12, 1, n_max);
+}
+
 static struct span key_counted(uint8_t out[12], uint64_t user, uint32_t article)
 {
 	key_u64(out, user);
@@ -77,18 +82,14 @@ int counted_erase(struct engine *e, struct store_txn *txn, const struct log_reco
 int counted_replay(struct engine *e, struct store_txn *txn, const struct log_record *r)
 {
 	struct log_record target;
-	struct span value;
-	uint8_t key[8];
 	bool unused;
 	if (r->kind == LOG_EVENT && is_counted_type(r->type) && !r->repeat && !r->undone)
 		return counted_add(e, txn, r, &unused);
 	if (r->kind != LOG_UNDO || r->instead)
 		return 0;
-	int error = store_get(txn, TABLE_EVENTS, key_u64(key, r->target), &value);
+	int error = engine_log_read(txn, &e->batch_arena, r->target, &target);
 	if (error != 0)
 		return error < 0 ? error : 0;
-	if (log_record_decode(&e->batch_arena, value, &target))
-		return -EINVAL;
 	if (target.kind != LOG_EVENT || !is_counted_type(target.type) || target.repeat)
 		return 0;
 	return clear(e, txn, &target);
@@ -101,13 +102,9 @@ static int find_repeat(struct engine *e, struct store_txn *txn, const struct log
 	*found = 0;
 	for (uint64_t at = chain_head; at > sequence;) {
 		struct log_record other;
-		struct span value;
-		uint8_t key[8];
-		int error = store_get(txn, TABLE_EVENTS, key_u64(key, at), &value);
+		int error = engine_log_read(txn, &e->batch_arena, at, &other);
 		if (error != 0)
 			return error < 0 ? error : 0;
-		if (log_record_decode(&e->batch_arena, value, &other))
-			return -EINVAL;
 		if (other.kind == LOG_EVENT && !other.undone && other.article == r->article && other.type == r->type)
 			*found = at;
 		at = other.previous;
@@ -119,21 +116,15 @@ int counted_undo(struct engine *e, struct store_txn *txn, const struct log_recor
                  uint64_t chain_head, uint64_t *instead, int64_t *at_ms)
 {
 	struct log_record repeat;
-	struct span value;
-	uint8_t key[8];
 	int error = find_repeat(e, txn, r, sequence, chain_head, instead);
 	if (error < 0)
 		return error;
 	if (*instead == 0)
 		return clear(e, txn, r);
-	error = store_get(txn, TABLE_EVENTS, key_u64(key, *instead), &value);
+	error = engine_log_read(txn, &e->batch_arena, *instead, &repeat);
 	if (error != 0)
 		return error < 0 ? error : -EINVAL;
-	if (log_record_decode(&e->batch_arena, value, &repeat))
-		return -EINVAL;
 	repeat.repeat = false;
 	*at_ms = repeat.at_ms;
-	buf_clear(&e->record);
-	log_record_encode(&e->record, &repeat);
-	return e->record.failed ? -ENOMEM : store_put(txn, TABLE_EVENTS, key_u64(key, *instead), buf_span(&e->record));
+	return engine_log_rewrite(e, txn, *instead, &repeat);
 }

@@ -316,7 +316,7 @@ int engine_open(struct engine **out, const struct engine_config *config, int64_t
 	if (r == 0)
 		r = event_ids_new(&e->ids, config->views_max, now_ms);
 	if (r == 0)
-		r = behind_new(&e->counted, TABLE_COUNTED, 12, 1, config->views_max);
+		r = counted_new(&e->counted, config->views_max);
 	if (r == 0)
 		r = monitor_new(&e->monitor);
 	struct stories_config stories = {.window_ms = (int64_t)config->story_window_h * 3600000, .story_max = config->story_max};

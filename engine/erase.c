@@ -128,14 +128,11 @@ int engine_user_erase(struct engine_worker *w, struct arena *arena, struct span 
 static int erase_record(struct engine *e, struct store_txn *txn, uint64_t at, uint64_t *previous)
 {
 	uint8_t key[16];
-	struct span value;
 	struct log_record record;
 	*previous = 0;
-	int r = store_get(txn, TABLE_EVENTS, key_u64(key, at), &value);
+	int r = engine_log_read(txn, &e->batch_arena, at, &record);
 	if (r != 0)
 		return r < 0 ? r : 0; /* trimmed: so is all before it */
-	if (log_record_decode(&e->batch_arena, value, &record))
-		return -EINVAL;
 	*previous = record.previous;
 	r = store_delete(txn, TABLE_EVENTS, key_u64(key, at));
 	/* What it added to sums stays, also where only the log had it so far. */

@@ -31,6 +31,13 @@ uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms)
 	return w->last_feed << 7 | (w->number & 127);
 }
 
+bool feed_slate_may_come(const struct engine *e, uint64_t feed, int64_t now_ms)
+{
+	enum { LINGER_MS = 10000 };
+	int64_t made_ms = (int64_t)(feed >> 17);
+	return feed >> 7 > atomic_load(&e->last_feed) && made_ms <= now_ms && now_ms - made_ms < LINGER_MS;
+}
+
 void feed_id_format(uint64_t feed, char out[32])
 {
 	snprintf(out, 32, "f-%016llx", (unsigned long long)feed);
@@ -322,7 +329,7 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 	r = store_read_renew(p->w->txn);
 	if (r == 0)
 		r = slate_read_before(p, feed, page);
-	if (r == FEED_CURSOR_GONE && slate_may_come(p->w->engine, feed, q->now_ms))
+	if (r == FEED_CURSOR_GONE && feed_slate_may_come(p->w->engine, feed, q->now_ms))
 		return FEED_SLATE_PENDING;
 	if (r != 0)
 		return r;

@@ -43,6 +43,8 @@ int query_wait(struct engine_worker *w, struct arena *arena, const struct query 
 /* feed.c: numbers of feeds, and how they are written. */
 uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms);
 void feed_id_format(uint64_t feed, char out[32]);
+/* The slate of a feed is not there, but this process made the feed a moment ago: it may still be in the queue. */
+bool feed_slate_may_come(const struct engine *e, uint64_t feed, int64_t now_ms);
 
 /* search.c: the words of q= made ready. Returns 0 or -ENOMEM. */
 int search_prepare(struct engine_worker *w, struct arena *arena, struct span query, struct rank_request *out)
@@ -91,8 +93,6 @@ int pins_at(const struct page *p, size_t position);
 
 /* ---- slate.c ---- */
 
-/* A slate that is not there was made by this process a moment ago: it may still be in the queue. */
-bool slate_may_come(const struct engine *e, uint64_t feed, int64_t now_ms);
 struct span slate_cursor_make(const struct engine *e, struct arena *arena, uint64_t feed, uint16_t page,
                               uint64_t request_hash, int64_t expires_ms);
 /* Returns FEED_OK, FEED_CURSOR_BAD or FEED_CURSOR_GONE. */

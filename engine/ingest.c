@@ -129,7 +129,7 @@ int engine_publish_record(struct engine *e, uint32_t number, const struct articl
 		.source = first_of(r, TOPIC_SOURCE), .section = first_of(r, TOPIC_SECTION),
 		.author = first_of(r, TOPIC_AUTHOR), .language = catalog_language(e->catalog, r->language),
 		.premium = a->premium, .boost = boost_of(e, number, r), .log_chars = log_chars(a),
-		 .vector = r->vector, .n_vector = r->n_vector};
+		.vector = r->vector, .n_vector = r->n_vector};
 	entry.editions = edition_bits(atomic_load_explicit(&e->editions, memory_order_relaxed), r, entry.source, entry.section);
 	struct buf card = {0};
 	struct arena arena = {0};

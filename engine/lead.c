@@ -19,15 +19,11 @@ int lead_walk(struct store_txn *txn, struct arena *arena, uint64_t sequence, int
 	size_t n = 0;
 	for (uint32_t i = 0; i < BACK_RECORDS && n < most && sequence; i++) {
 		struct log_record record;
-		struct span value;
-		uint8_t key[8];
-		int r = store_get(txn, TABLE_EVENTS, key_u64(key, sequence), &value);
+		int r = engine_log_read(txn, arena, sequence, &record);
 		if (r < 0)
 			return r;
 		if (r == 1)
 			break; /* no longer kept */
-		if (log_record_decode(arena, value, &record))
-			return -EINVAL;
 		if (record.received_ms + BACK_MS < now_ms)
 			break;
 		if (record.kind == LOG_EVENT && record.type == EVENT_IMPRESSION && !record.undone)

@@ -190,13 +190,9 @@ int learning_drop(struct engine *e, struct store_txn *txn, const struct log_reco
 	*dropped = 0;
 	for (uint64_t at = r->feed ? chain_head : 0; at > sequence;) {
 		struct log_record record;
-		struct span value;
-		uint8_t key[8];
-		int error = store_get(txn, TABLE_EVENTS, key_u64(key, at), &value);
+		int error = engine_log_read(txn, &e->batch_arena, at, &record);
 		if (error != 0)
 			return error < 0 ? error : 0;
-		if (log_record_decode(&e->batch_arena, value, &record))
-			return -EINVAL;
 		error = record.kind == LOG_LEARN && record.feed == r->feed ? drop_example(e, txn, r, at) : 1;
 		if (error <= 0) {
 			*dropped = error == 0 ? at : 0;

@@ -490,7 +490,7 @@ int engine_feed_new(struct engine_worker *w, struct arena *arena, struct span us
 	int r = query_prepare(w, arena, &request, &query);
 	if (r == 0)
 		r = store_get(w->txn, TABLE_SLATES, key_slate(key, feed, 0), &value);
-	if (r == 1 && slate_may_come(w->engine, feed, request.now_ms))
+	if (r == 1 && feed_slate_may_come(w->engine, feed, request.now_ms))
 		return FEED_SLATE_PENDING;
 	if (r != 0)
 		return r < 0 ? r : FEED_CURSOR_GONE;

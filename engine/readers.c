@@ -374,20 +374,14 @@ int readers_refold(struct readers *r, struct store_txn *txn, struct hot *hot)
 	struct reader *reader = hot->pending;
 	size_t n = 0, capacity = 0;
 	uint64_t *chain = NULL; /* [n] newest first */
-	uint8_t key[8];
-	struct span value;
 	struct log_record record;
 	reader->lead.known = false;
 	int error = reader_load_base(txn, reader->user, &reader->profile, &reader->history);
 	for (uint64_t at = reader->chain_head; error == 0 && at;) {
-		error = store_get(txn, TABLE_EVENTS, key_u64(key, at), &value);
+		arena_reset(&r->arena);
+		error = engine_log_read(txn, &r->arena, at, &record);
 		if (error != 0)
 			break; /* 1: trimmed, the base stands for it */
-		arena_reset(&r->arena);
-		if (log_record_decode(&r->arena, value, &record)) {
-			error = -EINVAL;
-			break;
-		}
 		if (n == capacity) {
 			capacity = capacity ? capacity * 2 : 64;
 			uint64_t *grown = realloc(chain, capacity * sizeof(*chain));
@@ -403,10 +397,8 @@ int readers_refold(struct readers *r, struct store_txn *txn, struct hot *hot)
 	if (error == 1)
 		error = 0;
 	while (error == 0 && n > 0) {
-		error = store_get(txn, TABLE_EVENTS, key_u64(key, chain[--n]), &value);
 		arena_reset(&r->arena);
-		if (error == 0 && log_record_decode(&r->arena, value, &record))
-			error = -EINVAL;
+		error = engine_log_read(txn, &r->arena, chain[--n], &record);
 		if (error == 0)
 			readers_fold(r->config, reader, &record);
 	}

@@ -189,8 +189,6 @@ static int put_interests(struct engine_worker *w, struct arena *arena, struct sp
 int engine_user_export(struct engine_worker *w, struct arena *arena, struct span user_id, int64_t now_ms, struct buf *out)
 {
 	const struct reader *reader;
-	uint8_t key[8];
-	struct span value;
 	const struct token_info *tokens;
 	size_t n_tokens;
 	int r = store_read_renew(w->txn);
@@ -216,14 +214,10 @@ int engine_user_export(struct engine_worker *w, struct arena *arena, struct span
 	r = store_read_renew(w->txn);
 	for (uint64_t at = head; r == 0 && at;) {
 		struct log_record record;
-		r = store_get(w->txn, TABLE_EVENTS, key_u64(key, at), &value);
+		arena_reset(&scratch);
+		r = engine_log_read(w->txn, &scratch, at, &record);
 		if (r != 0)
 			break; /* 1: trimmed */
-		arena_reset(&scratch);
-		if (log_record_decode(&scratch, value, &record)) {
-			r = -EINVAL;
-			break;
-		}
 		if (!first)
 			buf_put_char(out, ',');
 		first = false;

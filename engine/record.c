@@ -88,6 +88,22 @@ static enum event_rejection check_time(const struct engine *e, int64_t at_ms, in
 	return EVENT_FINE;
 }
 
+int engine_log_read(struct store_txn *txn, struct arena *arena, uint64_t sequence, struct log_record *out)
+{
+	struct span value;
+	uint8_t key[8];
+	int error = store_get(txn, TABLE_EVENTS, key_u64(key, sequence), &value);
+	return error == 0 && log_record_decode(arena, value, out) ? -EINVAL : error;
+}
+
+int engine_log_rewrite(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r)
+{
+	uint8_t key[8];
+	buf_clear(&e->record);
+	log_record_encode(&e->record, r);
+	return e->record.failed ? -ENOMEM : store_put(txn, TABLE_EVENTS, key_u64(key, sequence), buf_span(&e->record));
+}
+
 static int append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r, uint64_t *sequence)
 {
 	uint8_t key[8];
@@ -253,10 +269,8 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	struct undo_op *u = (struct undo_op *)op;
 	struct engine *e = engine_of(ctx);
 	struct log_record r;
-	struct span value;
 	struct hot *hot;
 	uint64_t sequence = 0;
-	uint8_t key[8];
 	*u->outcome = UNDO_NOT_FOUND;
 	u->count.article = u->instead.article = 0;
 	u->note.feed = 0;
@@ -267,11 +281,9 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	bool made = sequence == 0 && parse_made_id(u->id, &sequence);
 	if (sequence == 0)
 		return 0;
-	error = store_get(txn, TABLE_EVENTS, key_u64(key, sequence), &value);
+	error = engine_log_read(txn, &e->batch_arena, sequence, &r);
 	if (error != 0)
 		return error < 0 ? error : 0;
-	if (log_record_decode(&e->batch_arena, value, &r))
-		return -EINVAL;
 	if (r.kind != LOG_EVENT || (made && (r.id_hash.low || r.id_hash.high)))
 		return 0;
 	if (r.undone || u->now_ms - r.received_ms > (int64_t)ENGINE_UNDO_DAYS * 86400000) {
@@ -282,9 +294,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	if (error != 0) /* erased, or being so */
 		return error < 0 ? error : 0;
 	r.undone = true;
-	buf_clear(&e->record);
-	log_record_encode(&e->record, &r);
-	error = e->record.failed ? -ENOMEM : store_put(txn, TABLE_EVENTS, key_u64(key, sequence), buf_span(&e->record));
+	error = engine_log_rewrite(e, txn, sequence, &r);
 	struct log_record undone = {.kind = LOG_UNDO, .received_ms = u->now_ms, .target = sequence};
 	uint64_t undo_sequence;
 	int64_t instead_ms = 0;

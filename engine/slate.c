@@ -28,13 +28,6 @@ int slate_key(struct span feed_id, uint64_t *feed)
 	return n == 0;
 }
 
-bool slate_may_come(const struct engine *e, uint64_t feed, int64_t now_ms)
-{
-	enum { LINGER_MS = 10000 };
-	int64_t made_ms = (int64_t)(feed >> 17);
-	return feed >> 7 > atomic_load(&e->last_feed) && made_ms <= now_ms && now_ms - made_ms < LINGER_MS;
-}
-
 struct span key_slate(uint8_t out[10], uint64_t feed, uint16_t page)
 {
 	key_u64(out, feed);
