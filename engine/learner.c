@@ -118,6 +118,7 @@ static int learning_new(struct learning **out, const struct model *model)
 static bool fits(const struct learning *m, const struct model *model)
 {
 	return strcmp(m->name, model->name) == 0 && m->n_params == model_n_params(model) &&
+	       m->model->learn.hidden == model->learn.hidden &&
 	       (m->crosses != NULL) == has_crosses(model) && strcmp(m->model->version, model->version) == 0;
 }
 

@@ -3,7 +3,7 @@
  *     "head"           version, through, examples learnt
  *     "signals" page   one page of the signals
  *     "kin" page       one of where words stand
- *     "model" name     shape, examples learnt, params, squares
+ *     "model" name     version, model's version, hidden units, shape, examples learnt, params, squares
  *     "cross" name, page   CROSS_PAGE crosses
  *
  * All that changed goes in one transaction, so what is read back is the fold up to `through` and no further. */
@@ -13,7 +13,7 @@
 #include "engine/learner_internal.h"
 #include "engine/store/codec.h"
 
-enum { LEARNT_VERSION = 1, KEY_MAX = 16 + MODEL_NAME_BYTES + 4 };
+enum { LEARNT_VERSION = 1, MODEL_VERSION = 2, KEY_MAX = 16 + MODEL_NAME_BYTES + 4 };
 
 static struct span key_of(uint8_t out[KEY_MAX], const char *kind, const char *name, int64_t page)
 {
@@ -103,8 +103,9 @@ static int save_model(struct learning *m, struct store_txn *txn)
 {
 	struct buf b = {0};
 	uint8_t key[KEY_MAX];
-	put_u8(&b, LEARNT_VERSION);
+	put_u8(&b, MODEL_VERSION);
 	put_string(&b, span_of(m->model->version));
+	put_u16(&b, (uint16_t)m->model->learn.hidden);
 	put_u32(&b, (uint32_t)m->n_params);
 	put_u64(&b, m->n_learnt);
 	buf_put(&b, m->params, m->n_params * sizeof(*m->params));
@@ -165,7 +166,7 @@ static bool all_finite(const float *x, size_t n)
 	return true;
 }
 
-/* A model that was saved in another version or shape begins anew. */
+/* A model that was saved in another version or shape begins anew, as does one whose weights stood in another order (version 1). */
 static int load_model(struct learning *m, struct store_txn *txn)
 {
 	uint8_t key[KEY_MAX];
@@ -174,14 +175,18 @@ static int load_model(struct learning *m, struct store_txn *txn)
 	if (r != 0)
 		return r < 0 ? r : 1;
 	struct byte_reader b = bytes_reader(value);
-	if (get_u8(&b) != LEARNT_VERSION)
+	unsigned of_record = get_u8(&b);
+	if (of_record == 1)
+		return 1;
+	if (of_record != MODEL_VERSION)
 		return -EINVAL;
 	struct span version = get_string(&b, MODEL_NAME_BYTES);
+	unsigned n_hidden = get_u16(&b);
 	uint32_t n = get_u32(&b);
 	uint64_t n_learnt = get_u64(&b);
 	if (b.failed || (size_t)(b.end - b.at) != 2 * (size_t)n * sizeof(float))
 		return -EINVAL;
-	if (n != m->n_params || !span_equal_cstr(version, m->model->version))
+	if (n != m->n_params || n_hidden != m->model->learn.hidden || !span_equal_cstr(version, m->model->version))
 		return 1;
 	bytes_take(&b, m->params, n * sizeof(float));
 	bytes_take(&b, m->squares, n * sizeof(float));

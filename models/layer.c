@@ -1,5 +1,6 @@
-/* As engine/rank/kernels.c: each loop is written once and compiled for each kind of machine. None of them has the machine's
- * fused multiply and add, which would round otherwise.
+/* As engine/rank/kernels.c: each loop is written once and compiled for each kind of machine. Sums of products say themselves
+ * where a product is not rounded before it is added (fused): the compiler fuses nothing by itself (meson.build), so that a
+ * machine without such an instruction, which works it out at length, comes to the same.
  *
  * The layer goes over four rows and up to three vectors of units at a time, whose sums stay in registers while the inputs
  * pass: each weight that is fetched serves four rows, each input 24 units. */
@@ -11,46 +12,143 @@
 #include "models/model.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
 
 enum { ROWS = 4, VECTORS = 3 };
 
 typedef float lanes __attribute__((vector_size(LAYER_LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef int32_t masks __attribute__((vector_size(LAYER_LANES * sizeof(int32_t)), aligned(sizeof(float)), may_alias));
 
-INLINE float sum_of(const float x[LAYER_LANES])
+INLINE lanes all(float x)
+{
+	return (lanes){x, x, x, x, x, x, x, x};
+}
+
+INLINE lanes fused(lanes x, lanes y, lanes sum)
+{
+	lanes out;
+	UNROLL for (size_t i = 0; i < LAYER_LANES; i++)
+		out[i] = fmaf(x[i], y[i], sum[i]);
+	return out;
+}
+
+INLINE lanes rectified(lanes x)
+{
+	return (lanes)((masks)(x > 0) & (masks)x);
+}
+
+INLINE float sum_of(lanes x)
 {
 	return ((x[0] + x[4]) + (x[1] + x[5])) + ((x[2] + x[6]) + (x[3] + x[7]));
 }
 
-/* Adds dot products with each of rows[n_rows][n], which is known when this is compiled. */
-INLINE void some_dots(const float *rows, size_t n_rows, const float *x, size_t n, float *out)
+/* The part of a row of n numbers that fills no whole vector is taken as the end of its last vector, whose other lanes count
+ * for nothing; shorter rows are filled up. */
+INLINE lanes last_of(const float *x, size_t n)
 {
-	lanes sum[ROWS] = {{0}};
-	size_t i = 0;
-	for (; i + LAYER_LANES <= n; i += LAYER_LANES)
-		for (size_t r = 0; r < n_rows; r++)
-			sum[r] += *(const lanes *)(rows + r * n + i) * *(const lanes *)(x + i);
-	for (size_t r = 0; r < n_rows; r++) {
-		float tail[LAYER_LANES], *at = tail;
-		*(lanes *)at = sum[r];
-		for (size_t k = i; k < n; k++)
-			tail[k % LAYER_LANES] += rows[r * n + k] * x[k];
-		out[r] += sum_of(tail);
-	}
+	lanes out = {0};
+	if (n >= LAYER_LANES)
+		return *(const lanes *)(x + n - LAYER_LANES);
+	for (size_t i = 0; i < n; i++)
+		out[i] = x[i];
+	return out;
 }
 
-INLINE void dots(const float *rows, size_t n_rows, const float *x, size_t n, float *out)
+INLINE lanes last_weights(const float *weights, size_t n)
 {
-	size_t r = 0;
-	for (; r + ROWS <= n_rows; r += ROWS)
-		some_dots(rows + r * n, ROWS, x, n, out + r);
-	for (; r < n_rows; r++)
-		some_dots(rows + r * n, 1, x, n, out + r);
+	lanes out = last_of(weights, n);
+	for (size_t i = 0; n >= LAYER_LANES && i < LAYER_LANES - n % LAYER_LANES; i++)
+		out[i] = 0;
+	return out;
+}
+
+/* The linear part's lanes of n_rows rows, which is known when this is compiled. */
+INLINE void some_linear(const struct layer *l, const float *rows, size_t n_rows, lanes last, lanes sum[ROWS])
+{
+	size_t j = 0;
+	UNROLL for (size_t r = 0; r < n_rows; r++)
+		sum[r] = all(0);
+	for (; j + LAYER_LANES <= l->n_inputs; j += LAYER_LANES)
+		UNROLL for (size_t r = 0; r < n_rows; r++)
+			sum[r] = fused(*(const lanes *)(rows + r * l->n_inputs + j), *(const lanes *)(l->linear + j), sum[r]);
+	for (size_t r = 0; j < l->n_inputs && r < n_rows; r++)
+		sum[r] = fused(last_of(rows + r * l->n_inputs, l->n_inputs), last, sum[r]);
+}
+
+/* n_vectors vectors of units from `unit` on, for n_rows rows: their values, and what they add to the rows' lanes. Both counts
+ * are known when this is compiled. */
+INLINE void some_units(const struct layer *l, const float *rows, size_t n_rows, size_t unit, size_t n_vectors, float *values,
+                       lanes scores[ROWS])
+{
+	lanes sum[ROWS][VECTORS];
+	UNROLL for (size_t r = 0; r < n_rows; r++)
+		UNROLL for (size_t k = 0; k < n_vectors; k++)
+			sum[r][k] = *(const lanes *)(l->bias + unit + k * LAYER_LANES);
+	for (size_t u = 0; u < l->n_used; u++) {
+		const size_t j = l->used[u];
+		const float *weights = l->weights + j * l->width + unit;
+		UNROLL for (size_t r = 0; r < n_rows; r++)
+			UNROLL for (size_t k = 0; k < n_vectors; k++)
+				sum[r][k] = fused(all(rows[r * l->n_inputs + j]), *(const lanes *)(weights + k * LAYER_LANES), sum[r][k]);
+	}
+	UNROLL for (size_t r = 0; r < n_rows; r++)
+		UNROLL for (size_t k = 0; k < n_vectors; k++) {
+			if (values)
+				*(lanes *)(values + r * l->width + unit + k * LAYER_LANES) = sum[r][k];
+			scores[r] = fused(rectified(sum[r][k]), *(const lanes *)(l->out + unit + k * LAYER_LANES), scores[r]);
+		}
+}
+
+INLINE void some_rows(const struct layer *l, const float *rows, size_t n_rows, lanes last, float *values, float *scores)
+{
+	lanes sum[ROWS];
+	size_t unit = 0;
+	some_linear(l, rows, n_rows, last, sum);
+	for (; unit + VECTORS * LAYER_LANES <= l->width; unit += VECTORS * LAYER_LANES)
+		some_units(l, rows, n_rows, unit, VECTORS, values, sum);
+	for (; unit < l->width; unit += LAYER_LANES)
+		some_units(l, rows, n_rows, unit, 1, values, sum);
+	UNROLL for (size_t r = 0; r < n_rows; r++)
+		scores[r] = sum_of(sum[r]);
+}
+
+INLINE void forward(const struct layer *l, const float *rows, size_t n, float *values, float *scores)
+{
+	const lanes last = last_weights(l->linear, l->n_inputs);
+	size_t row = 0;
+	for (; row + ROWS <= n; row += ROWS)
+		some_rows(l, rows + row * l->n_inputs, ROWS, last, values ? values + row * l->width : NULL, scores + row);
+	for (; row < n; row++)
+		some_rows(l, rows + row * l->n_inputs, 1, last, values ? values + row * l->width : NULL, scores + row);
+}
+
+INLINE void backward(const struct layer *l, const float *by, float *gains)
+{
+	memset(gains, 0, l->n_inputs * sizeof(*gains));
+	for (size_t u = 0; u < l->n_used; u++) {
+		const size_t j = l->used[u];
+		lanes sum = all(0);
+		for (size_t k = 0; k < l->width; k += LAYER_LANES)
+			sum = fused(*(const lanes *)(l->weights + j * l->width + k), *(const lanes *)(by + k), sum);
+		gains[j] = l->linear[j] + sum_of(sum);
+	}
 }
 
 INLINE void add(float *restrict to, const float *restrict x, float by, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		to[i] += by * x[i];
+}
+
+INLINE void add_outer(const struct layer *l, const float *x, const float *by, float *to)
+{
+	for (size_t u = 0; u < l->n_used; u++) {
+		const size_t j = l->used[u];
+		for (size_t k = 0; k < l->width; k += LAYER_LANES) {
+			lanes *sum = (lanes *)(to + j * l->width + k);
+			*sum = fused(all(x[j]), *(const lanes *)(by + k), *sum);
+		}
+	}
 }
 
 INLINE void any(const float *x, size_t n, size_t n_inputs, uint32_t *out)
@@ -64,59 +162,6 @@ INLINE void any(const float *x, size_t n, size_t n_inputs, uint32_t *out)
 		}
 }
 
-/* values[n_rows][width] from unit on, n_vectors of them; both counts are known when this is compiled. */
-INLINE void some_values(const struct layer_rows *rows, size_t row, size_t n_rows, const float *weights, const float *bias,
-                        size_t width, size_t n_vectors, float *values)
-{
-	const float *x = rows->inputs + row * rows->n_inputs;
-	lanes sum[ROWS][VECTORS] = {{{0}}};
-	for (size_t j = 0; j < rows->n_used; j++, weights += width)
-		for (size_t r = 0; r < n_rows; r++)
-			for (size_t k = 0; k < n_vectors; k++)
-				sum[r][k] += x[r * rows->n_inputs + rows->used[j]] * *(const lanes *)(weights + k * LAYER_LANES);
-	for (size_t r = 0; r < n_rows; r++)
-		for (size_t k = 0; k < n_vectors; k++)
-			*(lanes *)(values + r * width + k * LAYER_LANES) = sum[r][k] + *(const lanes *)(bias + k * LAYER_LANES);
-}
-
-/* All units' values of n_rows rows. */
-INLINE void values_of(const struct layer_rows *rows, size_t row, size_t n_rows, const float *weights, const float *bias,
-                      size_t width, float *values)
-{
-	size_t unit = 0;
-	for (; unit + VECTORS * LAYER_LANES <= width; unit += VECTORS * LAYER_LANES)
-		some_values(rows, row, n_rows, weights + unit, bias + unit, width, VECTORS, values + unit);
-	for (; unit < width; unit += LAYER_LANES)
-		some_values(rows, row, n_rows, weights + unit, bias + unit, width, 1, values + unit);
-}
-
-INLINE float rise(const float *values, const float *v, size_t width)
-{
-	float sum[LAYER_LANES] = {0};
-	for (size_t k = 0; k < width; k += LAYER_LANES)
-		for (size_t i = 0; i < LAYER_LANES; i++)
-			sum[i] += values[k + i] > 0 ? v[k + i] * values[k + i] : 0;
-	return sum_of(sum);
-}
-
-INLINE void forward(const struct layer_rows *rows, const float *weights, const float *bias, const float *v, size_t width,
-                    float *out, float *scores)
-{
-	float values[ROWS * MODEL_INPUTS_MAX];
-	for (size_t row = 0; row < rows->n;) {
-		const size_t n = row + ROWS <= rows->n ? ROWS : 1;
-		float *to = out ? out + row * width : values;
-		if (n == ROWS)
-			values_of(rows, row, ROWS, weights, bias, width, to);
-		else
-			values_of(rows, row, 1, weights, bias, width, to);
-		for (size_t r = 0; r < n; r++)
-			scores[row + r] = rise(to + r * width, v, width);
-		row += n;
-	}
-}
-_Static_assert(MODEL_HIDDEN_MAX <= MODEL_INPUTS_MAX && MODEL_INPUTS_MAX % LAYER_LANES == 0, "a layer's width is at most that");
-
 INLINE void adagrad(float *restrict params, float *restrict squares, const float *restrict gradient, float rate, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -128,40 +173,43 @@ INLINE void adagrad(float *restrict params, float *restrict squares, const float
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): an attribute does not stand in parentheses. */
 #define VARIANT(name, attribute) \
-	attribute static void dots_##name(const float *rows, size_t n_rows, const float *x, size_t n, float *out) \
+	attribute static void forward_##name(const struct layer *l, const float *rows, size_t n, float *values, float *scores) \
 	{ \
-		dots(rows, n_rows, x, n, out); \
+		forward(l, rows, n, values, scores); \
+	} \
+	attribute static void backward_##name(const struct layer *l, const float *by, float *gains) \
+	{ \
+		backward(l, by, gains); \
 	} \
 	attribute static void add_##name(float *to, const float *x, float by, size_t n) \
 	{ \
 		add(to, x, by, n); \
 	} \
+	attribute static void add_outer_##name(const struct layer *l, const float *x, const float *by, float *to) \
+	{ \
+		add_outer(l, x, by, to); \
+	} \
 	attribute static void any_##name(const float *x, size_t n, size_t n_inputs, uint32_t *out) \
 	{ \
 		any(x, n, n_inputs, out); \
-	} \
-	attribute static void forward_##name(const struct layer_rows *rows, const float *weights, const float *bias, \
-	                                     const float *v, size_t width, float *out, float *scores) \
-	{ \
-		forward(rows, weights, bias, v, width, out, scores); \
 	} \
 	attribute static void adagrad_##name(float *params, float *squares, const float *gradient, float rate, size_t n) \
 	{ \
 		adagrad(params, squares, gradient, rate, n); \
 	} \
-	const struct layer_kernels layer_##name = {dots_##name, add_##name, any_##name, forward_##name, \
-	                                            adagrad_##name};
+	const struct layer_kernels layer_##name = {forward_##name, backward_##name, add_##name, \
+	                                            add_outer_##name, any_##name, adagrad_##name};
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 VARIANT(portable, )
 #if defined(__x86_64__)
-VARIANT(avx2, __attribute__((target("avx2"))))
+VARIANT(avx2, __attribute__((target("avx2,fma"))))
 #endif
 
 const struct layer_kernels *layer_best(void)
 {
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2"))
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 		return &layer_avx2;
 #endif
 	return &layer_portable;

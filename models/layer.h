@@ -1,5 +1,5 @@
 /* The arithmetic of the kinds that learn, over arrays. Each loop has a variant for AVX2 beside the portable one; both do the
- * same operations in the same order, so results are the same to the bit. */
+ * same operations in the same order, fused multiplications among them, so results are the same to the bit. */
 #ifndef MYNEWS_MODELS_LAYER_H
 #define MYNEWS_MODELS_LAYER_H
 
@@ -8,26 +8,36 @@
 
 enum { LAYER_LANES = 8 };
 
-/* Where inputs stand and which of them are looked at. */
-struct layer_rows {
-	size_t n, n_inputs;
-	const float *inputs;  /* [n][n_inputs] */
-	const uint8_t *used;  /* [n_used] the inputs that are not 0 everywhere, in rising order */
+/* One layer of rectified units with a linear part beside it:
+ *     value_k(x) = bias_k + sum_j weights_jk x_j
+ *     score(x)   = sum_k out_k max(0, value_k(x)) + sum_j linear_j x_j */
+struct layer {
+	size_t n_inputs;
+	size_t width;         /* units, filled up to whole lanes by some with all weights 0; 0: none */
+	const float *linear;  /* [n_inputs] */
+	const float *weights; /* [n_inputs][width] */
+	const float *bias, *out; /* [width] */
+	const uint8_t *used;  /* [n_used] inputs that may be other than 0, in rising order; units look at no others */
 	size_t n_used;
 };
 
+static inline size_t layer_width(size_t n_units)
+{
+	return (n_units + LAYER_LANES - 1) / LAYER_LANES * LAYER_LANES;
+}
+
 struct layer_kernels {
-	/* out[n_rows] += rows[n_rows][n] . x */
-	void (*dots)(const float *rows, size_t n_rows, const float *x, size_t n, float *out);
+	/* Scores of rows[n][n_inputs] into scores[n], and the units' values into values[n][width]; NULL: not wanted. */
+	void (*forward)(const struct layer *l, const float *rows, size_t n, float *values, float *scores);
+	/* What each input counts for per unit of its own, with units that count `by`: gains[n_inputs] = linear_j + sum_k
+	 * weights_jk by_k, by[width]; 0 of inputs that are not used. */
+	void (*backward)(const struct layer *l, const float *by, float *gains);
 	/* to[n] += by x[n] */
 	void (*add)(float *to, const float *x, float by, size_t n);
+	/* to[j][width] += x_j by[width] for each used input j of to[n_inputs][width]. */
+	void (*add_outer)(const struct layer *l, const float *x, const float *by, float *to);
 	/* Of each of x[n][n_inputs] whether it is 0 in every row, into any[n_inputs]: 0 when so. */
 	void (*any)(const float *x, size_t n, size_t n_inputs, uint32_t *any);
-	/* Every row's values of the units, out[n][width] = inputs . weights + bias, and what they add to its score,
-	 * scores[n] = sum_k v_k max(0, value_k). weights[n_used][width], bias[width], v[width]; width: a multiple of LAYER_LANES,
-	 * 0 behind the last unit. out NULL: not wanted. */
-	void (*forward)(const struct layer_rows *rows, const float *weights, const float *bias, const float *v, size_t width,
-	                float *out, float *scores);
 	/* AdaGrad's step for each of params[n]; a gradient of 0 changes nothing. */
 	void (*adagrad)(float *params, float *squares, const float *gradient, float rate, size_t n);
 };

@@ -338,10 +338,9 @@ int model_shortlist_score(const struct model *m, const float *params, const stru
 	return 0;
 }
 
-void model_score_distances(const struct model *m, const float *params, const float *distances, size_t n, const float *by_z,
-                           const float *by_c, double *out)
+void model_score_distances(const struct model *m, const float *params, const struct model_distances *d, float *out)
 {
-	online_score_distances(m, params, distances, n, by_z, by_c, out);
+	online_score_distances(m, params, d, out);
 }
 
 int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t first,
@@ -352,6 +351,12 @@ int model_shortlist_explain(const struct model *m, const float *params, const st
 	for (size_t i = 0; m->kind == MODEL_GBDT && i < n; i++)
 		gbdt_explain_columns(m, slate, first + i, out + i * m->n_columns, &base[i]);
 	return 0;
+}
+
+void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out,
+                             double *base)
+{
+	online_explain_distances(m, params, d, out, base);
 }
 
 double model_learn(const struct model *m, const struct model_slate *slate, const float *labels, const uint8_t *positions,

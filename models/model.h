@@ -152,10 +152,15 @@ void model_params_lean(const struct model *m, double part, float *params);
 int model_shortlist_score(const struct model *m, const float *params, const struct model_slate *slate, double *out)
 	__attribute__((warn_unused_result));
 
-/* The same of a kind that learns, without crosses, where no input is cut: column c's are its distance from the mean times by_z[c]
- * and times by_c[c]. distances[n][n_columns]; out[n]. */
-void model_score_distances(const struct model *m, const float *params, const float *distances, size_t n, const float *by_z,
-                           const float *by_c, double *out);
+/* A shortlist by its columns' distances from their means, for the kinds that learn, where no input is cut: z is a distance
+ * times by_z, c the same times by_c. */
+struct model_distances {
+	size_t n, n_columns;       /* at most the model's columns; those behind are not looked at */
+	const float *rows;         /* [n][n_columns] */
+	const float *by_z, *by_c;  /* [n_columns]; both 0 where a column is not looked at, or the same for all */
+};
+/* Raw scores, without crosses, into out[n]. */
+void model_score_distances(const struct model *m, const float *params, const struct model_distances *d, float *out);
 
 /* Each column's part of the scores of rows [first, first + n), into out[n][n_columns], and base[n], the scores they start
  * from: base + sum(out) + cross sum = score. The kinds that learn start from the score of the shortlist's mean; linear parts exactly, the hidden layer by
@@ -163,6 +168,10 @@ void model_score_distances(const struct model *m, const float *params, const flo
  * others 2020, path dependent), an input's part folded into its column's. Returns 0 or -ENOMEM. */
 int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t first,
                             size_t n, double *out, double *base) __attribute__((warn_unused_result));
+
+/* The same of a kind that learns, by distances. */
+void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out,
+                             double *base);
 
 /* One step on one slate. labels[n]: at least 0, not all 0. positions[n]: 1 is the top; 0 unknown: its bias is 0. Writes
  * residuals[n], softmax less label share, for the crosses. Returns the slate's loss, -sum(share x ln softmax). */

@@ -1,25 +1,25 @@
 /* The kinds that learn: `online`, softmax over a slate that is linear in the inputs, and `mlp`, the same with one hidden
  * layer of rectified units beside it. Included by model.c alone.
  *
- * Parameters, I = 2 * n_columns inputs and H hidden units:
- *     w[I]  position[MODEL_POSITIONS]  W[H][I]  b[H]  v[H]
- *     score(x) = w . x + sum_k v_k max(0, W_k . x + b_k) + the crosses' sum
+ * Parameters, I = 2 * n_columns inputs and H hidden units, of which rows are filled up to `width`:
+ *     w[I]  position[MODEL_POSITIONS]  W[I][width]  b[width]  v[width]
+ *     score(x) = w . x + sum_k v_k max(0, b_k + sum_j W_jk x_j) + the crosses' sum
  * While learning, position's entry is added: readers see the top of a list first, and that must not be laid to the
  * stories' account. Scoring leaves it out. */
 
 struct layout {
-	size_t n_inputs, n_hidden;
+	size_t n_inputs, n_hidden, width;
 	size_t position, hidden, bias, out, n; /* where each part begins */
 };
 
 static struct layout layout_with(size_t n_inputs, size_t n_hidden)
 {
-	struct layout l = {.n_inputs = n_inputs, .n_hidden = n_hidden};
+	struct layout l = {.n_inputs = n_inputs, .n_hidden = n_hidden, .width = layer_width(n_hidden)};
 	l.position = l.n_inputs;
 	l.hidden = l.position + MODEL_POSITIONS;
-	l.bias = l.hidden + l.n_hidden * l.n_inputs;
-	l.out = l.bias + l.n_hidden;
-	l.n = l.out + l.n_hidden;
+	l.bias = l.hidden + l.n_inputs * l.width;
+	l.out = l.bias + l.width;
+	l.n = l.out + l.width;
 	return l;
 }
 
@@ -51,8 +51,9 @@ static void online_init(const struct model *m, uint64_t seed, float *params, flo
 		n_used += 2 * m->columns[c];
 	}
 	float range = sqrtf(6.0f / (float)(n_used + l.n_hidden + 1));
-	for (size_t i = l.hidden; i < l.bias; i++)
-		params[i] = range * uniform(&seed);
+	for (size_t k = 0; k < l.n_hidden; k++)
+		for (size_t j = 0; j < l.n_inputs; j++)
+			params[l.hidden + j * l.width + k] = range * uniform(&seed);
 }
 
 /* What was learnt stands beside the prior in the linear part, and in the outputs of the hidden layer. */
@@ -68,161 +69,140 @@ static void online_lean(const struct model *m, double part, float *params)
 		params[l.out + k] *= (float)part;
 }
 
-static size_t width_of(const struct layout *l)
+/* The layer of these parameters; which inputs are used is the caller's to say. */
+static struct layer layer_of(const struct layout *l, const float *params, const uint8_t *used, size_t n_used)
 {
-	return (l->n_hidden + LAYER_LANES - 1) / LAYER_LANES * LAYER_LANES;
+	return (struct layer){.n_inputs = l->n_inputs, .width = l->width, .linear = params, .weights = params + l->hidden,
+	                      .bias = params + l->bias, .out = params + l->out, .used = used, .n_used = n_used};
 }
 
-/* The layer's weights as the kernels take them: by input, of those that are not 0 in every row. */
-struct packed {
-	float weights[MODEL_INPUTS_MAX * MODEL_HIDDEN_MAX]; /* [n_used][width] */
-	float bias[MODEL_HIDDEN_MAX], out[MODEL_HIDDEN_MAX];
-	uint8_t used[MODEL_INPUTS_MAX];
-	struct layer_rows rows;
-};
-
-static void pack(const struct layer_kernels *kernels, const struct layout *l, const float *params,
-                 const struct model_slate *s, struct packed *p)
+/* Inputs that are not 0 in every row, in rising order. Returns how many. */
+static size_t find_used(const struct layer_kernels *kernels, const float *rows, size_t n, size_t n_inputs,
+                        uint8_t used[MODEL_INPUTS_MAX])
 {
 	uint32_t any[MODEL_INPUTS_MAX];
-	const size_t width = width_of(l);
-	p->rows = (struct layer_rows){.n = s->n, .n_inputs = l->n_inputs, .inputs = s->inputs, .used = p->used};
-	kernels->any(s->inputs, s->n, l->n_inputs, any);
-	for (size_t j = 0; j < l->n_inputs; j++)
-		if (any[j])
-			p->used[p->rows.n_used++] = (uint8_t)j;
-	for (size_t k = 0; k < width; k++) {
-		const float *from = params + l->hidden + k * l->n_inputs;
-		for (size_t u = 0; u < p->rows.n_used; u++)
-			p->weights[u * width + k] = k < l->n_hidden ? from[p->used[u]] : 0;
+	size_t n_used = 0;
+	kernels->any(rows, n, n_inputs, any);
+	for (size_t j = 0; j < n_inputs; j++) {
+		used[n_used] = (uint8_t)j;
+		n_used += any[j] != 0;
 	}
-	for (size_t k = 0; k < width; k++) {
-		p->bias[k] = k < l->n_hidden ? params[l->bias + k] : 0;
-		p->out[k] = k < l->n_hidden ? params[l->out + k] : 0;
-	}
+	return n_used;
 }
 _Static_assert(MODEL_INPUTS_MAX <= UINT8_MAX, "inputs are numbered by bytes");
 
-/* Every row's score without the crosses; hidden[n][width] receives the units' values before rectifying, when not NULL. */
-static void score_rows(const struct layout *l, const float *params, const struct model_slate *s, float *hidden, float *out)
+static void online_score(const struct model *m, const float *params, const struct model_slate *s, double *out)
 {
 	const struct layer_kernels *kernels = layer_best();
-	struct packed packed;
-	memset(out, 0, s->n * sizeof(*out));
-	if (l->n_hidden) {
-		pack(kernels, l, params, s, &packed);
-		kernels->forward(&packed.rows, packed.weights, packed.bias, packed.out, width_of(l), hidden, out);
-	}
-	kernels->dots(s->inputs, s->n, params, l->n_inputs, out);
-}
-
-static void score_all(const struct layout *l, const float *params, const struct model_slate *s, double *out)
-{
+	const struct layout l = layout_of(m);
+	uint8_t used[MODEL_INPUTS_MAX];
 	float sums[MODEL_SLATE_MAX];
-	for (size_t first = 0; first < s->n; first += MODEL_SLATE_MAX) {
-		const size_t left = s->n - first, n = left < MODEL_SLATE_MAX ? left : MODEL_SLATE_MAX;
-		const struct model_slate some = {.n = n, .n_columns = s->n_columns, .inputs = s->inputs + first * l->n_inputs};
-		score_rows(l, params, &some, NULL, sums);
+	size_t n_used = l.width ? find_used(kernels, s->inputs, s->n, l.n_inputs, used) : 0;
+	const struct layer layer = layer_of(&l, params, used, n_used);
+	for (size_t first = 0, n; first < s->n; first += n) {
+		n = s->n - first < MODEL_SLATE_MAX ? s->n - first : MODEL_SLATE_MAX;
+		kernels->forward(&layer, s->inputs + first * l.n_inputs, n, NULL, sums);
 		for (size_t i = 0; i < n; i++)
 			out[first + i] = (double)sums[i] + (s->cross_sums ? (double)s->cross_sums[first + i] : 0);
 	}
 }
 
-static void online_score(const struct model *m, const float *params, const struct model_slate *s, double *out)
-{
-	struct layout l = layout_of(m);
-	score_all(&l, params, s, out);
-}
-
-/* As a model of one input a column, whose weights are those of z and c in units of the column. */
-static void online_score_distances(const struct model *m, const float *params, const float *distances, size_t n,
-                                   const float *by_z, const float *by_c, double *out)
-{
-	enum { PARAMS_MAX = MODEL_COLUMNS_MAX + MODEL_POSITIONS + MODEL_HIDDEN_MAX * (MODEL_COLUMNS_MAX + 2) };
-	const size_t n_columns = m->n_columns;
-	struct layout from = layout_of(m), to = layout_with(n_columns, m->learn.hidden);
-	float joined[PARAMS_MAX];
-	for (size_t k = 0; k <= to.n_hidden; k++) { /* the linear part, then the units */
-		const float *w = k ? params + from.hidden + (k - 1) * from.n_inputs : params;
-		float *at = k ? joined + to.hidden + (k - 1) * n_columns : joined;
-		for (size_t c = 0; c < n_columns; c++)
-			at[c] = w[c] * by_z[c] + w[n_columns + c] * by_c[c];
-	}
-	memcpy(joined + to.bias, params + from.bias, 2 * to.n_hidden * sizeof(*joined));
-	const struct model_slate s = {.n = n, .n_columns = n_columns, .inputs = distances};
-	score_all(&to, joined, &s, out);
-}
-
-/* What a unit's rise of these rows is by each unit of what moved it, times what the unit counts: by[n][width]. The reference is
- * the shortlist's mean, whose inputs are all 0: a unit's value there is its bias. */
-static void multipliers(const struct layout *l, const struct packed *p, const float *hidden, size_t n, float *by)
-{
-	const size_t width = width_of(l);
-	for (size_t i = 0; i < n * width; i++) {
-		const size_t k = i % width;
-		double a = (double)hidden[i], b = (double)p->bias[k], moved = a - b, rise = (a > 0 ? a : 0) - (b > 0 ? b : 0);
-		/* Where the unit hardly moves, the multiplier is the gradient. */
-		by[i] = (float)((double)p->out[k] * (fabs(moved) > 1e-9 ? rise / moved : b > 0));
-	}
-}
-
-/* The layer's weights by unit, rows filled up to whole lanes, with what each input counts by itself as the bias: the layer
- * that gives what each input counts for a row of multipliers. */
-struct backward {
-	float weights[MODEL_HIDDEN_MAX * MODEL_INPUTS_MAX], linear[MODEL_INPUTS_MAX], nothing[MODEL_INPUTS_MAX];
-	uint8_t units[MODEL_HIDDEN_MAX];
-	size_t width;
+/* A model of one input a column, its distance from the mean, whose weights are those of z and c in units of the column. */
+struct by_distance {
+	struct layer layer;
+	uint8_t used[MODEL_COLUMNS_MAX];
+	float linear[MODEL_COLUMNS_MAX], weights[MODEL_COLUMNS_MAX * MODEL_HIDDEN_MAX];
 };
 
-static void pack_backward(const struct layout *l, const float *params, struct backward *b)
+static void join_inputs(const struct model *m, const float *params, const struct model_distances *d, struct by_distance *out)
 {
-	b->width = (l->n_inputs + LAYER_LANES - 1) / LAYER_LANES * LAYER_LANES;
-	for (size_t k = 0; k <= l->n_hidden; k++) {
-		float *to = k ? b->weights + (k - 1) * b->width : b->linear;
-		memcpy(to, k ? params + l->hidden + (k - 1) * l->n_inputs : params, l->n_inputs * sizeof(*to));
-		memset(to + l->n_inputs, 0, (b->width - l->n_inputs) * sizeof(*to));
+	const struct layout l = layout_of(m);
+	size_t n_used = 0;
+	for (size_t c = 0; c < d->n_columns; c++) {
+		const float by_z = d->by_z[c], by_c = d->by_c[c];
+		const float *z = params + l.hidden + c * l.width, *fixed = z + m->n_columns * l.width;
+		out->linear[c] = params[c] * by_z + params[m->n_columns + c] * by_c;
+		if (by_z == 0 && by_c == 0)
+			continue;
+		out->used[n_used++] = (uint8_t)c;
+		for (size_t k = 0; k < l.width; k++)
+			out->weights[c * l.width + k] = z[k] * by_z + fixed[k] * by_c;
 	}
-	memset(b->nothing, 0, sizeof(b->nothing));
-	for (size_t k = 0; k < l->n_hidden; k++)
-		b->units[k] = (uint8_t)k;
+	out->layer = layer_of(&l, params, out->used, n_used);
+	out->layer.n_inputs = d->n_columns;
+	out->layer.linear = out->linear;
+	out->layer.weights = out->weights;
 }
 
-enum { EXPLAIN_ROWS = 32 };
+static void online_score_distances(const struct model *m, const float *params, const struct model_distances *d, float *out)
+{
+	struct by_distance joined;
+	join_inputs(m, params, d, &joined);
+	layer_best()->forward(&joined.layer, d->rows, d->n, NULL, out);
+}
 
-/* At most EXPLAIN_ROWS. */
-static void explain_rows(const struct layout *l, const struct backward *b, const float *params, const struct model_slate *s,
-                         double *out, double *base)
+/* What a unit's rise is by each unit of what moved it, times what the unit counts, in place of the units' values. The reference
+ * is the shortlist's mean, whose inputs are all 0: a unit's value there is its bias. Where the unit hardly moves, the
+ * multiplier is the gradient. */
+static void multipliers(const struct layer *l, float *values)
+{
+	for (size_t k = 0; k < l->width; k++) {
+		const float a = values[k], b = l->bias[k], moved = a - b, rise = (a > 0 ? a : 0) - (b > 0 ? b : 0);
+		const float slope = fabsf(moved) > 1e-9f ? rise / moved : b > 0;
+		values[k] = l->out[k] * slope;
+	}
+}
+
+/* The score that a row at the mean has. */
+static double base_of(const struct layer *l)
+{
+	double base = 0;
+	for (size_t k = 0; k < l->width; k++)
+		base += (double)l->out[k] * (double)(l->bias[k] > 0 ? l->bias[k] : 0);
+	return base;
+}
+
+/* The gain of each input of a row: what it counts for, per unit of its own. gains[n_inputs]. */
+static void gains_of(const struct layer *l, const float *row, float *gains)
 {
 	const struct layer_kernels *kernels = layer_best();
-	float hidden[EXPLAIN_ROWS * MODEL_HIDDEN_MAX], by[EXPLAIN_ROWS * MODEL_HIDDEN_MAX], unused[EXPLAIN_ROWS];
-	float gains[EXPLAIN_ROWS * MODEL_INPUTS_MAX];
-	const size_t n_columns = l->n_inputs / 2;
-	struct packed p;
-	pack(kernels, l, params, s, &p);
-	kernels->forward(&p.rows, p.weights, p.bias, p.out, width_of(l), hidden, unused);
-	multipliers(l, &p, hidden, s->n, by);
-	const struct layer_rows back = {.n = s->n, .n_inputs = width_of(l), .inputs = by, .used = b->units, .n_used = l->n_hidden};
-	kernels->forward(&back, b->weights, b->linear, b->nothing, b->width, gains, unused);
-	for (size_t i = 0; i < s->n; i++) {
-		const float *x = s->inputs + i * l->n_inputs, *gain = gains + i * b->width;
-		for (size_t c = 0; c < n_columns; c++)
-			out[i * n_columns + c] = (double)gain[c] * (double)x[c] + (double)gain[n_columns + c] * (double)x[n_columns + c];
-		base[i] = 0;
-		for (size_t k = 0; k < l->n_hidden; k++)
-			base[i] += (double)p.out[k] * (double)(p.bias[k] > 0 ? p.bias[k] : 0);
-	}
+	float values[MODEL_HIDDEN_MAX], score;
+	kernels->forward(l, row, 1, values, &score);
+	multipliers(l, values);
+	kernels->backward(l, values, gains);
 }
 
 static void online_explain(const struct model *m, const float *params, const struct model_slate *s, size_t first, size_t n,
                            double *out, double *base)
 {
-	struct layout l = layout_of(m);
-	struct backward b;
-	pack_backward(&l, params, &b);
-	for (size_t i = 0; i < n; i += EXPLAIN_ROWS) {
-		const struct model_slate some = {.n = n - i < EXPLAIN_ROWS ? n - i : EXPLAIN_ROWS, .n_columns = s->n_columns,
-		                                 .inputs = s->inputs + (first + i) * l.n_inputs};
-		explain_rows(&l, &b, params, &some, out + i * m->n_columns, base + i);
+	const struct layout l = layout_of(m);
+	const float *rows = s->inputs + first * l.n_inputs;
+	uint8_t used[MODEL_INPUTS_MAX];
+	const struct layer layer = layer_of(&l, params, used, find_used(layer_best(), rows, n, l.n_inputs, used));
+	for (size_t i = 0; i < n; i++) {
+		const float *z = rows + i * l.n_inputs, *fixed = z + m->n_columns;
+		float gain[MODEL_INPUTS_MAX];
+		gains_of(&layer, z, gain);
+		for (size_t c = 0; c < m->n_columns; c++)
+			out[i * m->n_columns + c] =
+				(double)gain[c] * (double)z[c] + (double)gain[m->n_columns + c] * (double)fixed[c];
+		base[i] = base_of(&layer);
+	}
+}
+
+static void online_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out,
+                                     double *base)
+{
+	struct by_distance joined;
+	join_inputs(m, params, d, &joined);
+	const double at_mean = base_of(&joined.layer);
+	for (size_t i = 0; i < d->n; i++) {
+		const float *row = d->rows + i * d->n_columns;
+		float gain[MODEL_COLUMNS_MAX];
+		gains_of(&joined.layer, row, gain);
+		for (size_t c = 0; c < m->n_columns; c++)
+			out[i * m->n_columns + c] = c < d->n_columns ? (double)(gain[c] * row[c]) : 0;
+		base[i] = at_mean;
 	}
 }
 
@@ -251,39 +231,42 @@ static double residuals_of(const float *labels, size_t n, float *scores)
 	return loss;
 }
 
-/* Gradients of the hidden layer, a unit at a time; x and the residuals stand as they were. */
-static void learn_hidden(const struct model *m, const struct layout *l, const struct model_slate *s,
-                         const float *residuals, const float *hidden /* [n][width] */, float *params, float *squares)
+/* Steps of the hidden layer; values: the units' [n][width] before rectifying. */
+static void learn_hidden(const struct model *m, const struct layout *l, const struct layer *layer, const struct model_slate *s,
+                         const float *residuals, const float *values, float *params, float *squares)
 {
 	const struct layer_kernels *kernels = layer_best();
-	float rate = (float)m->learn.hidden_rate, gradient[MODEL_INPUTS_MAX];
-	for (size_t k = 0; k < l->n_hidden; k++) {
-		float v = params[l->out + k], dv = 0, db = 0;
-		memset(gradient, 0, l->n_inputs * sizeof(*gradient));
-		for (size_t i = 0; i < s->n; i++) {
-			float a = hidden[i * width_of(l) + k];
-			if (a <= 0)
-				continue;
-			float d = residuals[i] * v;
-			dv += residuals[i] * a;
-			db += d;
-			kernels->add(gradient, s->inputs + i * l->n_inputs, d, l->n_inputs);
+	const float rate = (float)m->learn.hidden_rate;
+	float gradient[MODEL_INPUTS_MAX * MODEL_HIDDEN_MAX]; /* [n_inputs][width] */
+	float by[MODEL_HIDDEN_MAX], of_bias[MODEL_HIDDEN_MAX] = {0}, of_out[MODEL_HIDDEN_MAX] = {0};
+	memset(gradient, 0, l->n_inputs * l->width * sizeof(*gradient));
+	for (size_t i = 0; i < s->n; i++) {
+		for (size_t k = 0; k < l->width; k++) {
+			const float a = values[i * l->width + k], residual = a > 0 ? residuals[i] : 0;
+			by[k] = residual * params[l->out + k];
+			of_bias[k] += by[k];
+			of_out[k] += residual * a;
 		}
-		const size_t at = l->hidden + k * l->n_inputs;
-		kernels->adagrad(&params[at], &squares[at], gradient, rate, l->n_inputs);
-		kernels->adagrad(&params[l->bias + k], &squares[l->bias + k], &db, rate, 1);
-		kernels->adagrad(&params[l->out + k], &squares[l->out + k], &dv, rate, 1);
+		kernels->add_outer(layer, s->inputs + i * l->n_inputs, by, gradient);
 	}
+	for (size_t u = 0; u < layer->n_used; u++) {
+		const size_t at = layer->used[u] * l->width;
+		kernels->adagrad(&params[l->hidden + at], &squares[l->hidden + at], &gradient[at], rate, l->width);
+	}
+	kernels->adagrad(&params[l->bias], &squares[l->bias], of_bias, rate, l->width);
+	kernels->adagrad(&params[l->out], &squares[l->out], of_out, rate, l->width);
 }
 
 static double online_learn(const struct model *m, const struct model_slate *s, const float *labels,
                            const uint8_t *positions, float *params, float *squares, float *residuals)
 {
-	struct layout l = layout_of(m);
+	const struct layout l = layout_of(m);
 	const struct layer_kernels *kernels = layer_best();
 	float rate = (float)m->learn.rate, gradient[MODEL_INPUTS_MAX] = {0}, at_place[MODEL_POSITIONS] = {0};
-	float hidden[MODEL_SLATE_MAX * MODEL_HIDDEN_MAX]; /* [n][width] */
-	score_rows(&l, params, s, hidden, residuals);
+	float values[MODEL_SLATE_MAX * MODEL_HIDDEN_MAX]; /* [n][width] */
+	uint8_t used[MODEL_INPUTS_MAX];
+	const struct layer layer = layer_of(&l, params, used, find_used(kernels, s->inputs, s->n, l.n_inputs, used));
+	kernels->forward(&layer, s->inputs, s->n, values, residuals);
 	for (size_t i = 0; i < s->n; i++) {
 		size_t place = position_of(positions[i]);
 		residuals[i] += (s->cross_sums ? s->cross_sums[i] : 0) + (place ? params[l.position + place] : 0);
@@ -295,7 +278,8 @@ static double online_learn(const struct model *m, const struct model_slate *s, c
 		kernels->add(gradient, s->inputs + i * l.n_inputs, residuals[i], l.n_inputs);
 		at_place[position_of(positions[i])] += residuals[i];
 	}
-	learn_hidden(m, &l, s, residuals, hidden, params, squares);
+	if (l.width)
+		learn_hidden(m, &l, &layer, s, residuals, values, params, squares);
 	kernels->adagrad(params, squares, gradient, rate, l.n_inputs);
 	kernels->adagrad(&params[l.position + 1], &squares[l.position + 1], at_place + 1, rate, MODEL_POSITIONS - 1);
 	return loss;

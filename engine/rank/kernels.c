@@ -3,9 +3,13 @@
 #include "engine/rank/kernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
-enum { COLUMNS_AT_ONCE = 64 };
+enum { COLUMNS_AT_ONCE = 64, LANES = KERNEL_LANES };
+
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -87,17 +91,26 @@ INLINE void inputs(const float *x, const float *mean, const float *by, float lim
 	}
 }
 
-INLINE void distances(const float *x, size_t n, size_t n_columns, const float *mean, const float *most, float *out,
-                      uint8_t *beyond)
+/* Eight numbers at once, and what is left one by one. */
+INLINE void distances(const float *x, size_t n, size_t stride, size_t n_columns, const float *mean, const float *most,
+                      float *out, uint8_t *beyond)
 {
-	for (size_t i = 0; i < n; i++) {
-		int32_t over = 0;
-		for (size_t c = 0; c < n_columns; c++) {
-			float d = x[i * n_columns + c] - mean[c];
-			out[i * n_columns + c] = d;
-			over |= fabsf(d) > most[c];
+	for (size_t i = 0; i < n; i++, x += stride, out += n_columns) {
+		masks over = {0};
+		bool any = false;
+		size_t c = 0;
+		for (; c + LANES <= n_columns; c += LANES) {
+			lanes d = *(const lanes *)(x + c) - *(const lanes *)(mean + c);
+			*(lanes *)(out + c) = d;
+			over |= (masks)((lanes)((masks)d & INT32_MAX) > *(const lanes *)(most + c));
 		}
-		beyond[i] = (uint8_t)over;
+		for (; c < n_columns; c++) {
+			out[c] = x[c] - mean[c];
+			any = any || fabsf(out[c]) > most[c];
+		}
+		uint64_t pairs[LANES / 2];
+		memcpy(pairs, &over, sizeof(pairs));
+		beyond[i] = any || (pairs[0] | pairs[1] | pairs[2] | pairs[3]) != 0;
 	}
 }
 
@@ -130,10 +143,10 @@ INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 	{ \
 		inputs(x, mean, by, limit, n, out); \
 	} \
-	attribute static void distances_##name(const float *x, size_t n, size_t n_columns, const float *mean, \
+	attribute static void distances_##name(const float *x, size_t n, size_t stride, size_t n_columns, const float *mean, \
 	                                       const float *most, float *out, uint8_t *beyond) \
 	{ \
-		distances(x, n, n_columns, mean, most, out, beyond); \
+		distances(x, n, stride, n_columns, mean, most, out, beyond); \
 	} \
 	attribute static void dots_##name(const int16_t *a, const int16_t *b, size_t n, int32_t *out) \
 	{ \

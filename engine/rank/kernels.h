@@ -15,13 +15,14 @@ struct kernels {
 	void (*ranks)(const float *x, size_t n, uint16_t *out);
 	/* out[n] = x - mean times by, cut at limit either way. */
 	void (*inputs)(const float *x, const float *mean, const float *by, float limit, size_t n, float *out);
-	/* out[n][n_columns] = x - mean; whether any of a row is further than most[n_columns] either way, into beyond[n]. */
-	void (*distances)(const float *x, size_t n, size_t n_columns, const float *mean, const float *most, float *out,
-	                  uint8_t *beyond);
+	/* out[n][n_columns] = x - mean of the first n_columns of x[n][stride]; whether any of a row is further than
+	 * most[n_columns] either way, into beyond[n]. */
+	void (*distances)(const float *x, size_t n, size_t stride, size_t n_columns, const float *mean, const float *most,
+	                  float *out, uint8_t *beyond);
 	/* Dot products of a[KERNEL_WIDTH] with each of b[n][KERNEL_WIDTH], of numbers within +-127, into out[n]. */
 	void (*dots)(const int16_t *a, const int16_t *b, size_t n, int32_t *out);
 };
-enum { KERNEL_WIDTH = 64 };
+enum { KERNEL_WIDTH = 64, KERNEL_LANES = 8 };
 
 extern const struct kernels kernels_portable;
 #if defined(__x86_64__)

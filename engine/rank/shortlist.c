@@ -139,22 +139,80 @@ static int score_inputs(const struct rank_part *part, const struct example *e, s
 	return model_shortlist_score(part->model, part->learned ? part->learned->params : NULL, &slate, s->some);
 }
 
+/* How far a shortlist's slots are from its mean, and what makes inputs of that. */
+struct distances {
+	float by_z[N_COLUMNS], by_c[N_COLUMNS], most[N_COLUMNS];
+	size_t n_columns; /* up to the last that is looked at; whole vectors where there are so many */
+};
+
+static void distances_prepare(const struct model *m, const struct example *e, struct distances *d)
+{
+	size_t n = 0;
+	rank_input_scales(m, e, d->by_z, d->by_c, d->most);
+	for (size_t c = 0; c < N_COLUMNS; c++) {
+		if (e->deviation[c] == 0) /* the same for all */
+			d->by_z[c] = d->by_c[c] = 0;
+		n = d->by_z[c] != 0 || d->by_c[c] != 0 ? c + 1 : n;
+	}
+	n = (n + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+	d->n_columns = n < N_COLUMNS ? n : N_COLUMNS;
+}
+
 /* A kind that learns is linear in its inputs before its units are rectified, and the inputs of a column are its distance
  * from the mean times two numbers: that halves the work, but for slots with an input that is cut, which go by their inputs. */
 static int score_distances(const struct rank_part *part, const struct example *e, struct scoring *s)
 {
-	float by_z[N_COLUMNS], by_c[N_COLUMNS], most[N_COLUMNS];
+	struct distances d;
 	size_t n = 0;
-	rank_input_scales(part->model, e, by_z, by_c, most);
-	kernels_best()->distances(e->columns, e->n, N_COLUMNS, e->mean, most, s->distances, s->beyond);
-	model_score_distances(part->model, part->learned->params, s->distances, e->n, by_z, by_c, s->scores);
-	for (size_t i = 0; i < e->n; i++)
-		if (s->beyond[i])
-			s->which[n++] = (uint16_t)i;
+	distances_prepare(part->model, e, &d);
+	kernels_best()->distances(e->columns, e->n, N_COLUMNS, d.n_columns, e->mean, d.most, s->distances, s->beyond);
+	const struct model_distances by = {.n = e->n, .n_columns = d.n_columns, .rows = s->distances, .by_z = d.by_z,
+	                                   .by_c = d.by_c};
+	model_score_distances(part->model, part->learned->params, &by, s->sums);
+	for (size_t i = 0; i < e->n; i++) {
+		s->scores[i] = (double)s->sums[i];
+		s->which[n] = (uint16_t)i;
+		n += s->beyond[i];
+	}
 	int r = n > 0 ? score_inputs(part, e, s, n) : 0;
 	for (size_t k = 0; k < n && r == 0; k++)
 		s->scores[s->which[k]] = s->some[k];
 	return r;
+}
+
+int rank_part_explain(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
+                      struct arena *arena, uint16_t *order, double *columns, double *base)
+{
+	const float *params = part->learned ? part->learned->params : NULL;
+	uint16_t *cut = arena_alloc(arena, n * sizeof(*cut) + 1);
+	float *rows = arena_alloc(arena, n * 2 * N_COLUMNS * sizeof(*rows) + 1);
+	struct distances d;
+	size_t n_near = 0, n_cut = 0;
+	if (!cut || !rows)
+		return -ENOMEM;
+	if (model_learns(part->model))
+		distances_prepare(part->model, e, &d);
+	for (size_t i = 0; i < n; i++) {
+		uint8_t beyond = !model_learns(part->model);
+		if (!beyond)
+			kernels_best()->distances(e->columns + which[i] * e->n_columns, 1, e->n_columns, d.n_columns, e->mean, d.most,
+			                          rows + n_near * d.n_columns, &beyond);
+		order[beyond ? n - 1 - n_cut : n_near] = (uint16_t)i;
+		n_near += !beyond;
+		n_cut += beyond;
+	}
+	if (n_near > 0) {
+		const struct model_distances by = {.n = n_near, .n_columns = d.n_columns, .rows = rows, .by_z = d.by_z,
+		                                   .by_c = d.by_c};
+		model_explain_distances(part->model, params, &by, columns, base);
+	}
+	if (n_cut == 0)
+		return 0;
+	for (size_t k = 0; k < n_cut; k++)
+		cut[k] = which[order[n_near + k]];
+	rank_inputs(part->model, e, cut, n_cut, rows);
+	const struct model_slate slate = {.n = n_cut, .n_columns = N_COLUMNS, .inputs = rows};
+	return model_shortlist_explain(part->model, params, &slate, 0, n_cut, columns + n_near * N_COLUMNS, base + n_near);
 }
 
 /* Into s->scores. */

@@ -3,8 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "engine/rank/rank_internal.h"
-#include "engine/rank/shortlist.h"
+#include "engine/rank/shortlist_internal.h"
 
 /* What says the same of no topic. */
 struct sum {
@@ -147,25 +146,23 @@ int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two
 {
 	struct rank_part parts[MODEL_MEMBERS_MAX];
 	size_t n_parts = rank_parts(m, two, parts);
-	float *inputs = arena_alloc(arena, n * 2 * N_COLUMNS * sizeof(*inputs) + 1);
+	uint16_t *order = arena_alloc(arena, n * sizeof(*order) + 1);
 	double *columns = arena_alloc(arena, n * (N_COLUMNS + 1) * sizeof(*columns) + 1), *base = columns + n * N_COLUMNS;
-	if (!inputs || !columns)
+	if (!order || !columns)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		out[i] = (struct rank_parts){.linear = true};
 	for (size_t k = 0; k < n_parts; k++) {
-		const struct model_slate slate = {.n = n, .n_columns = N_COLUMNS, .inputs = inputs};
-		rank_inputs(parts[k].model, e, which, n, inputs);
-		int r = model_shortlist_explain(parts[k].model, parts[k].learned ? parts[k].learned->params : NULL, &slate, 0, n,
-		                                columns, base);
+		int r = rank_part_explain(&parts[k], e, which, n, arena, order, columns, base);
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < n; i++) {
+			struct rank_parts *of = &out[order[i]];
 			for (int c = 0; c < N_COLUMNS; c++)
-				out[i].columns[c] += parts[k].weight * columns[i * N_COLUMNS + (size_t)c];
-			out[i].base += parts[k].weight * base[i];
-			out[i].linear = out[i].linear && parts[k].model->kind != MODEL_GBDT;
-			add_crosses(&parts[k], e, which[i], &out[i]);
+				of->columns[c] += parts[k].weight * columns[i * N_COLUMNS + (size_t)c];
+			of->base += parts[k].weight * base[i];
+			of->linear = of->linear && parts[k].model->kind != MODEL_GBDT;
+			add_crosses(&parts[k], e, which[order[i]], of);
 		}
 	}
 	return 0;

@@ -13,12 +13,12 @@
 
 enum { ROWS_MAX = 37 };
 
-struct layer {
-	size_t n_units, width;
-	float inputs[ROWS_MAX * MODEL_INPUTS_MAX];
+struct sample {
+	size_t n, n_units;
+	float rows[ROWS_MAX * MODEL_INPUTS_MAX], linear[MODEL_INPUTS_MAX];
+	float weights[MODEL_INPUTS_MAX * MODEL_HIDDEN_MAX], bias[MODEL_HIDDEN_MAX], out[MODEL_HIDDEN_MAX];
 	uint8_t used[MODEL_INPUTS_MAX];
-	float weights[MODEL_INPUTS_MAX * MODEL_HIDDEN_MAX], bias[MODEL_HIDDEN_MAX], v[MODEL_HIDDEN_MAX];
-	struct layer_rows rows;
+	struct layer layer;
 };
 
 static float random_number(struct rng *rng)
@@ -26,47 +26,52 @@ static float random_number(struct rng *rng)
 	return (float)(rng_double(rng) * 4 - 2);
 }
 
-static void random_layer(struct rng *rng, struct layer *l)
+static void random_sample(struct rng *rng, struct sample *s)
 {
-	memset(l, 0, sizeof(*l));
-	l->n_units = 1 + rng_below(rng, MODEL_HIDDEN_MAX);
-	l->width = (l->n_units + LAYER_LANES - 1) / LAYER_LANES * LAYER_LANES;
-	l->rows = (struct layer_rows){.n = 1 + rng_below(rng, ROWS_MAX), .n_inputs = 1 + rng_below(rng, MODEL_INPUTS_MAX),
-	                              .inputs = l->inputs, .used = l->used};
-	for (size_t j = 0; j < l->rows.n_inputs; j++) {
+	memset(s, 0, sizeof(*s));
+	s->n = 1 + rng_below(rng, ROWS_MAX);
+	s->n_units = rng_below(rng, MODEL_HIDDEN_MAX + 1);
+	s->layer = (struct layer){.n_inputs = 1 + rng_below(rng, MODEL_INPUTS_MAX), .width = layer_width(s->n_units),
+	                          .linear = s->linear, .weights = s->weights, .bias = s->bias, .out = s->out, .used = s->used};
+	struct layer *l = &s->layer;
+	for (size_t j = 0; j < l->n_inputs; j++) {
 		bool used = rng_below(rng, 3) > 0;
-		for (size_t i = 0; used && i < l->rows.n; i++)
-			l->inputs[i * l->rows.n_inputs + j] = rng_below(rng, 4) ? random_number(rng) : 0;
-		for (size_t k = 0; used && k < l->n_units; k++)
-			l->weights[l->rows.n_used * l->width + k] = random_number(rng);
-		l->used[l->rows.n_used] = (uint8_t)j;
-		l->rows.n_used += used;
+		for (size_t i = 0; used && i < s->n; i++)
+			s->rows[i * l->n_inputs + j] = rng_below(rng, 4) ? random_number(rng) : 0;
+		for (size_t k = 0; k < s->n_units; k++)
+			s->weights[j * l->width + k] = random_number(rng);
+		s->linear[j] = random_number(rng);
+		s->used[l->n_used] = (uint8_t)j;
+		l->n_used += used;
 	}
-	for (size_t k = 0; k < l->n_units; k++) {
-		l->bias[k] = random_number(rng);
-		l->v[k] = random_number(rng);
+	for (size_t k = 0; k < s->n_units; k++) {
+		s->bias[k] = random_number(rng);
+		s->out[k] = random_number(rng);
 	}
 }
 
 static void test_forward(void **state)
 {
-	static struct layer l;
+	static struct sample s;
 	static float values[ROWS_MAX * MODEL_HIDDEN_MAX], scores[ROWS_MAX], alone[ROWS_MAX];
 	struct rng rng;
 	rng_seed(&rng, 3);
 	for (int round = 0; round < 200; round++) {
-		random_layer(&rng, &l);
-		layer_portable.forward(&l.rows, l.weights, l.bias, l.v, l.width, values, scores);
-		layer_portable.forward(&l.rows, l.weights, l.bias, l.v, l.width, NULL, alone);
-		assert_memory_equal(scores, alone, l.rows.n * sizeof(*scores));
-		for (size_t i = 0; i < l.rows.n; i++) {
+		random_sample(&rng, &s);
+		layer_portable.forward(&s.layer, s.rows, s.n, values, scores);
+		layer_portable.forward(&s.layer, s.rows, s.n, NULL, alone);
+		assert_memory_equal(scores, alone, s.n * sizeof(*scores));
+		for (size_t i = 0; i < s.n; i++) {
+			const float *x = s.rows + i * s.layer.n_inputs;
 			double score = 0;
-			for (size_t k = 0; k < l.n_units; k++) {
-				double value = (double)l.bias[k];
-				for (size_t u = 0; u < l.rows.n_used; u++)
-					value += (double)l.inputs[i * l.rows.n_inputs + l.used[u]] * (double)l.weights[u * l.width + k];
-				assert_true(fabs((double)values[i * l.width + k] - value) < 1e-4);
-				score += value > 0 ? (double)l.v[k] * value : 0;
+			for (size_t j = 0; j < s.layer.n_inputs; j++)
+				score += (double)s.linear[j] * (double)x[j];
+			for (size_t k = 0; k < s.n_units; k++) {
+				double value = (double)s.bias[k];
+				for (size_t j = 0; j < s.layer.n_inputs; j++)
+					value += (double)x[j] * (double)s.weights[j * s.layer.width + k];
+				assert_true(fabs((double)values[i * s.layer.width + k] - value) < 1e-4);
+				score += value > 0 ? (double)s.out[k] * value : 0;
 			}
 			assert_true(fabs((double)scores[i] - score) < 1e-3);
 		}
@@ -76,31 +81,70 @@ static void test_forward(void **state)
 /* A row's score is its own: alone, or among others with inputs that it has not. */
 static void test_rows_alone(void **state)
 {
-	static struct layer l;
+	static struct sample s;
 	static float together[ROWS_MAX], alone[1];
 	struct rng rng;
 	rng_seed(&rng, 4);
 	for (int round = 0; round < 50; round++) {
-		random_layer(&rng, &l);
-		layer_best()->forward(&l.rows, l.weights, l.bias, l.v, l.width, NULL, together);
-		for (size_t i = 0; i < l.rows.n; i++) {
-			struct layer_rows one = l.rows;
-			one.n = 1;
-			one.inputs = l.inputs + i * one.n_inputs;
-			layer_best()->forward(&one, l.weights, l.bias, l.v, l.width, NULL, alone);
+		random_sample(&rng, &s);
+		layer_best()->forward(&s.layer, s.rows, s.n, NULL, together);
+		for (size_t i = 0; i < s.n; i++) {
+			layer_best()->forward(&s.layer, s.rows + i * s.layer.n_inputs, 1, NULL, alone);
 			assert_true(alone[0] == together[i]);
 		}
 	}
 }
 
+static void test_backward(void **state)
+{
+	static struct sample s;
+	static float by[MODEL_HIDDEN_MAX], gains[MODEL_INPUTS_MAX], sums[MODEL_INPUTS_MAX * MODEL_HIDDEN_MAX];
+	struct rng rng;
+	rng_seed(&rng, 6);
+	for (int round = 0; round < 100; round++) {
+		random_sample(&rng, &s);
+		const size_t width = s.layer.width;
+		for (size_t k = 0; k < width; k++)
+			by[k] = k < s.n_units ? random_number(&rng) : 0;
+		layer_portable.backward(&s.layer, by, gains);
+		memset(sums, 0, sizeof(sums));
+		layer_portable.add_outer(&s.layer, s.rows, by, sums);
+		for (size_t j = 0, u = 0; j < s.layer.n_inputs; j++) {
+			bool used = u < s.layer.n_used && s.used[u] == j;
+			double gain = used ? (double)s.linear[j] : 0;
+			for (size_t k = 0; k < s.n_units; k++) {
+				gain += used ? (double)s.weights[j * width + k] * (double)by[k] : 0;
+				assert_true(fabs((double)sums[j * width + k] - (double)(s.rows[j] * by[k])) < 1e-6);
+			}
+			assert_true(fabs((double)gains[j] - gain) < 1e-4);
+			u += used;
+		}
+	}
+}
+
+/* Two inputs and one unit: rows (1, 2) and (-1, .5), linear 2 and -1, weights 3 and -1, bias -1, worth 2. Values 3 - 2 - 1 = 0
+ * and -3 - .5 - 1 = -4.5: neither rises. With bias 1: 2 and -2.5. */
 static void test_by_hand(void **state)
 {
-	float out[2] = {1, 2}, squares[3] = {4, 0, 0}, params[3] = {1, 1, 1};
-	const float rows[2][3] = {{1, 2, 3}, {-1, 0, 0.5f}}, x[3] = {2, 1, -1}, gradient[3] = {0, 2, 0};
-	layer_portable.dots(&rows[0][0], 2, x, 3, out);
-	assert_true(out[0] == 2 && out[1] == -0.5f); /* 1 + 2 + 2 - 3; 2 - 2 - .5 */
-	layer_portable.add(out, x, 0.5f, 2);
-	assert_true(out[0] == 3 && out[1] == 0);
+	const float rows[2][2] = {{1, 2}, {-1, 0.5f}}, linear[2] = {2, -1}, by[8] = {2};
+	const float weights[2][8] = {{3}, {-1}}, out[8] = {2};
+	const uint8_t used[2] = {0, 1};
+	float bias[8] = {-1}, values[16], scores[2], gains[2], sums[16] = {1};
+	const struct layer l = {.n_inputs = 2, .width = 8, .linear = linear, .weights = &weights[0][0], .bias = bias, .out = out,
+	                        .used = used, .n_used = 2};
+	layer_portable.forward(&l, &rows[0][0], 2, values, scores);
+	assert_true(values[0] == 0 && values[8] == -4.5f && scores[0] == 0 && scores[1] == -2.5f);
+	bias[0] = 1;
+	layer_portable.forward(&l, &rows[0][0], 2, values, scores);
+	assert_true(values[0] == 2 && values[8] == -2.5f && scores[0] == 4 && scores[1] == -2.5f);
+	layer_portable.backward(&l, by, gains); /* 2 + 3 x 2; -1 - 1 x 2 */
+	assert_true(gains[0] == 8 && gains[1] == -3);
+	layer_portable.add_outer(&l, rows[1], by, sums); /* -1 x 2 on 1; .5 x 2 on 0 */
+	assert_true(sums[0] == -1 && sums[8] == 1 && sums[1] == 0);
+	float to[2] = {1, 2}, squares[3] = {4, 0, 0}, params[3] = {1, 1, 1};
+	const float gradient[3] = {0, 2, 0};
+	layer_portable.add(to, linear, 0.5f, 2);
+	assert_true(to[0] == 2 && to[1] == 1.5f);
 	uint32_t any[3];
 	const float zeros[2][3] = {{0, 0, 0}, {0, 1e-30f, 0}};
 	layer_portable.any(&zeros[0][0], 2, 3, any);
@@ -112,32 +156,36 @@ static void test_by_hand(void **state)
 
 static void compare(const struct layer_kernels *k, const struct layer_kernels *other)
 {
-	static struct layer l;
-	static float a[ROWS_MAX * MODEL_HIDDEN_MAX], b[ROWS_MAX * MODEL_HIDDEN_MAX], squares[2][MODEL_INPUTS_MAX];
+	static struct sample s;
+	static float a[MODEL_INPUTS_MAX * MODEL_HIDDEN_MAX], b[MODEL_INPUTS_MAX * MODEL_HIDDEN_MAX];
+	static float squares[2][MODEL_INPUTS_MAX];
 	float scores[2][ROWS_MAX] = {{0}};
 	uint32_t any[2][MODEL_INPUTS_MAX];
 	struct rng rng;
 	rng_seed(&rng, 5);
 	for (int round = 0; round < 100; round++) {
-		random_layer(&rng, &l);
-		const size_t n = l.rows.n, n_inputs = l.rows.n_inputs, bytes = n_inputs * sizeof(float);
-		k->forward(&l.rows, l.weights, l.bias, l.v, l.width, a, scores[0]);
-		other->forward(&l.rows, l.weights, l.bias, l.v, l.width, b, scores[1]);
-		assert_memory_equal(a, b, n * l.width * sizeof(*a));
-		k->dots(l.inputs, n, l.weights, n_inputs, scores[0]);
-		other->dots(l.inputs, n, l.weights, n_inputs, scores[1]);
-		assert_memory_equal(scores[0], scores[1], n * sizeof(scores[0][0]));
-		k->any(l.inputs, n, n_inputs, any[0]);
-		other->any(l.inputs, n, n_inputs, any[1]);
-		assert_memory_equal(any[0], any[1], n_inputs * sizeof(any[0][0]));
-		memcpy(a, l.weights, bytes);
-		memcpy(b, l.weights, bytes);
-		k->add(a, l.inputs, 0.3f, n_inputs);
-		other->add(b, l.inputs, 0.3f, n_inputs);
-		for (size_t j = 0; j < n_inputs; j++)
+		random_sample(&rng, &s);
+		const struct layer *l = &s.layer;
+		const size_t bytes = l->n_inputs * sizeof(float);
+		k->forward(l, s.rows, s.n, a, scores[0]);
+		other->forward(l, s.rows, s.n, b, scores[1]);
+		assert_memory_equal(a, b, s.n * l->width * sizeof(*a));
+		assert_memory_equal(scores[0], scores[1], s.n * sizeof(scores[0][0]));
+		k->backward(l, s.bias, a);
+		other->backward(l, s.bias, b);
+		assert_memory_equal(a, b, bytes);
+		k->add_outer(l, s.rows, s.bias, memcpy(a, s.weights, sizeof(a)));
+		other->add_outer(l, s.rows, s.bias, memcpy(b, s.weights, sizeof(b)));
+		assert_memory_equal(a, b, sizeof(a));
+		k->any(s.rows, s.n, l->n_inputs, any[0]);
+		other->any(s.rows, s.n, l->n_inputs, any[1]);
+		assert_memory_equal(any[0], any[1], l->n_inputs * sizeof(any[0][0]));
+		k->add(a, s.rows, 0.3f, l->n_inputs);
+		other->add(b, s.rows, 0.3f, l->n_inputs);
+		for (size_t j = 0; j < l->n_inputs; j++)
 			squares[0][j] = squares[1][j] = (float)rng_below(&rng, 3);
-		k->adagrad(a, squares[0], l.inputs, 0.03f, n_inputs);
-		other->adagrad(b, squares[1], l.inputs, 0.03f, n_inputs);
+		k->adagrad(a, squares[0], s.rows, 0.03f, l->n_inputs);
+		other->adagrad(b, squares[1], s.rows, 0.03f, l->n_inputs);
 		assert_memory_equal(a, b, bytes);
 		assert_memory_equal(squares[0], squares[1], bytes);
 	}
@@ -146,7 +194,7 @@ static void compare(const struct layer_kernels *k, const struct layer_kernels *o
 static void test_variants(void **state)
 {
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2")) {
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
 		compare(&layer_avx2, &layer_portable);
 		assert_ptr_equal(layer_best(), &layer_avx2);
 		return;
@@ -158,6 +206,7 @@ static void test_variants(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward), cmocka_unit_test(test_rows_alone),
-	                                   cmocka_unit_test(test_by_hand), cmocka_unit_test(test_variants)};
+	                                   cmocka_unit_test(test_backward), cmocka_unit_test(test_by_hand),
+	                                   cmocka_unit_test(test_variants)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

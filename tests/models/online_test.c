@@ -25,16 +25,23 @@ static struct model model_of(enum model_kind kind)
 
 /* Where each part stands among the parameters, as models/online.c says. */
 struct places {
-	size_t n_hidden, position, hidden, bias, out, n;
+	size_t n_hidden, width, position, hidden, bias, out, n;
 };
 
 static struct places places_of(const struct model *m)
 {
 	struct places p = {.n_hidden = m->learn.hidden, .position = INPUTS, .hidden = INPUTS + MODEL_POSITIONS};
-	p.bias = p.hidden + p.n_hidden * INPUTS;
-	p.out = p.bias + p.n_hidden;
-	p.n = p.out + p.n_hidden;
+	p.width = (p.n_hidden + 7) / 8 * 8;
+	p.bias = p.hidden + p.width * INPUTS;
+	p.out = p.bias + p.width;
+	p.n = p.out + p.width;
 	return p;
+}
+
+/* Of a unit that is none: rows are filled up to whole lanes. */
+static bool is_filler(const struct places *p, size_t j)
+{
+	return j >= p->hidden && (j - p->hidden) % p->width >= p->n_hidden;
 }
 
 struct slate {
@@ -71,7 +78,7 @@ static double loss_of(const struct model *m, const struct slate *slate, const do
 		for (size_t k = 0; k < at.n_hidden; k++) {
 			double a = params[at.bias + k];
 			for (size_t j = 0; j < INPUTS; j++)
-				a += params[at.hidden + k * INPUTS + j] * (double)x[j];
+				a += params[at.hidden + j * at.width + k] * (double)x[j];
 			*near_kink = *near_kink || fabs(a) < 1e-3;
 			scores[i] += a > 0 ? params[at.out + k] * a : 0;
 		}
@@ -97,7 +104,7 @@ static void check_gradient(const struct model *m, struct rng *rng)
 	slate.s.weight = rng_below(rng, 2) ? 1 : 0.25f; /* a lesson that weighs less */
 	const double weight = (double)slate.s.weight;
 	for (size_t j = 0; j < at.n; j++) {
-		params[j] = stepped[j] = (float)(rng_double(rng) - 0.5);
+		params[j] = stepped[j] = is_filler(&at, j) ? 0 : (float)(rng_double(rng) - 0.5);
 		exact[j] = (double)params[j];
 	}
 	double before = loss_of(m, &slate, exact, &near_kink);
@@ -203,8 +210,9 @@ static void test_ftrl_by_hand(void **state)
 
 static void random_params(const struct model *m, struct rng *rng, float *params)
 {
-	for (size_t j = 0; j < model_n_params(m); j++)
-		params[j] = (float)(rng_double(rng) * 2 - 1);
+	const struct places at = places_of(m);
+	for (size_t j = 0; j < at.n; j++)
+		params[j] = is_filler(&at, j) ? 0 : (float)(rng_double(rng) * 2 - 1);
 }
 
 static void test_explanations_sum_to_scores(void **state)
@@ -278,9 +286,9 @@ static void test_explanation_by_hand(void **state)
 	double score, parts[COLUMNS], base;
 	params[0] = 0.25f;
 	params[1] = -0.5f;
-	params[at.hidden + 0] = 3;
-	params[at.hidden + 1] = -1;
-	params[at.hidden + COLUMNS] = 1;
+	params[at.hidden + 0 * at.width] = 3;
+	params[at.hidden + 1 * at.width] = -1;
+	params[at.hidden + COLUMNS * at.width] = 1;
 	params[at.bias] = -1;
 	params[at.out] = 2;
 	assert_int_equal(model_shortlist_score(&m, params, &slate, &score), 0);
@@ -355,7 +363,7 @@ static void test_beginning(void **state)
 	/* Glorot and Bengio 2010: uniform within sqrt(6 / (inputs + units)); here with the output beside the inputs. */
 	struct places at = places_of(&m);
 	for (size_t j = at.hidden; j < at.bias; j++)
-		assert_true(fabsf(params[j]) <= sqrtf(6.0f / (INPUTS + HIDDEN + 1)) && params[j] != 0);
+		assert_true(fabsf(params[j]) <= sqrtf(6.0f / (INPUTS + HIDDEN + 1)) && (params[j] == 0) == is_filler(&at, j));
 	struct model plain = {.kind = MODEL_LINEAR};
 	assert_int_equal(model_n_params(&plain), 0);
 }

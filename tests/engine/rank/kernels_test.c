@@ -65,10 +65,15 @@ static void test_distances(void **state)
 	const float most[9] = {0, 1, 2, 3, 4, 5, 6, 7, 9};
 	float out[2][9];
 	uint8_t beyond[2];
-	kernels_portable.distances(&x[0][0], 2, 9, mean, most, &out[0][0], beyond);
+	kernels_portable.distances(&x[0][0], 2, 9, 9, mean, most, &out[0][0], beyond);
 	for (size_t i = 0; i < 9; i++)
 		assert_true(out[0][i] == (float)i && out[1][i] == (i < 8 ? (float)i : -10));
 	assert_true(beyond[0] == 0 && beyond[1] == 1); /* at most is not beyond */
+	kernels_portable.distances(&x[0][0], 2, 9, 8, mean, most, &out[0][0], beyond); /* the last column left out */
+	assert_true(out[0][7] == 7 && out[0][8] == 0 && beyond[0] == 0 && beyond[1] == 0);
+	const float less[9] = {0, 1, 2, 2.5f, 4, 5, 6, 7, 9};
+	kernels_portable.distances(&x[0][0], 2, 9, 8, mean, less, &out[0][0], beyond);
+	assert_true(beyond[0] == 1 && beyond[1] == 1);
 }
 
 /* Ends of the range, and one number that is not 0 at each place in turn. */
@@ -115,8 +120,8 @@ static void compare(const struct kernels *k, const struct kernels *other)
 		other->inputs(x, mean[0], deviation[0], 6, columns, b);
 		assert_memory_equal(a, b, columns * sizeof(float));
 		uint8_t beyond[2][N];
-		k->distances(x, n, columns, mean[0], deviation[0], a, beyond[0]);
-		other->distances(x, n, columns, mean[0], deviation[0], b, beyond[1]);
+		k->distances(x, n, columns, columns - n % 2, mean[0], deviation[0], a, beyond[0]);
+		other->distances(x, n, columns, columns - n % 2, mean[0], deviation[0], b, beyond[1]);
 		assert_memory_equal(a, b, n * columns * sizeof(float));
 		assert_memory_equal(beyond[0], beyond[1], n);
 		int16_t one[KERNEL_WIDTH], many[20][KERNEL_WIDTH];

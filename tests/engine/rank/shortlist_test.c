@@ -206,6 +206,8 @@ static void test_scores_by_inputs(void **state)
 			which[i] = (uint16_t)i;
 		for (size_t i = 0; i < n; i += 4) /* far out */
 			e->columns[i * N_COLUMNS + COLUMN_AGE] += 100;
+		if (e->deviation[COLUMN_AGE] == 0)
+			e->deviation[COLUMN_AGE] = 1;
 		rank_inputs(&model, e, which, n, inputs);
 		const struct model_slate slate = {.n = n, .n_columns = N_COLUMNS, .inputs = inputs};
 		assert_int_equal(model_shortlist_score(&model, learned->params, &slate, plain), 0);
@@ -319,6 +321,8 @@ static void test_what_stands_where(void **state)
 	e->mean[COLUMN_PREMIUM] = 0.5f;
 	e->mean[COLUMN_SHOWS] = 2;
 	e->deviation[COLUMN_PREMIUM] = 0.5f;
+	e->deviation[COLUMN_SECTION_NEXT] = 0.125f;
+	e->deviation[COLUMN_SHOWS] = 1;
 	items[0].score = (int32_t)(-1.75 * RANK_ONE); /* -1 - .25 - .5 */
 	items[1].score = (int32_t)(1.75 * RANK_ONE);
 	for (size_t i = 0; i < 2; i++) {
