@@ -105,8 +105,8 @@ int main(int argc, char **argv)
 	static double scores[LIMIT_POOL];
 	static struct rank_parts parts[SHOWN];
 	uint16_t which[SHOWN];
-	for (uint16_t i = 0; i < SHOWN; i++)
-		which[i] = i;
+	for (size_t i = 0; i < SHOWN; i++)
+		which[i] = (uint16_t)i;
 	for (size_t i = 0; i < rounds; i++) {
 		size_t k = i % READERS;
 		struct example *e;
