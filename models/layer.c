@@ -3,7 +3,7 @@
  * machine without such an instruction, which works it out at length, comes to the same.
  *
  * The layer goes over four rows and up to three vectors of units at a time, whose sums stay in registers while the inputs
- * pass: each weight that is fetched serves four rows, each input 24 units. */
+ * pass: each weight that is fetched serves four rows, each input 24 units. Four vectors are summed up together. */
 #include "models/layer.h"
 
 #include <math.h>
@@ -39,8 +39,21 @@ INLINE lanes rectified(lanes x)
 
 INLINE float sum_of(lanes x)
 {
-	return ((x[0] + x[4]) + (x[1] + x[5])) + ((x[2] + x[6]) + (x[3] + x[7]));
+	return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
 }
+
+/* The sums of four vectors, each in the order of sum_of. */
+INLINE void sums_of(const lanes x[4], float out[4])
+{
+	const masks even = {0, 8, 2, 10, 4, 12, 6, 14}, odd = {1, 9, 3, 11, 5, 13, 7, 15};
+	const masks front = {0, 1, 8, 9, 4, 5, 12, 13}, back = {2, 3, 10, 11, 6, 7, 14, 15};
+	lanes a = __builtin_shuffle(x[0], x[1], even) + __builtin_shuffle(x[0], x[1], odd);
+	lanes b = __builtin_shuffle(x[2], x[3], even) + __builtin_shuffle(x[2], x[3], odd);
+	lanes sum = __builtin_shuffle(a, b, front) + __builtin_shuffle(a, b, back);
+	UNROLL for (size_t i = 0; i < 4; i++)
+		out[i] = sum[i] + sum[i + 4];
+}
+_Static_assert(ROWS == 4, "rows are summed up together");
 
 /* The part of a row of n numbers that fills no whole vector is taken as the end of its last vector, whose other lanes count
  * for nothing; shorter rows are filled up. */
@@ -62,7 +75,7 @@ INLINE lanes last_weights(const float *weights, size_t n)
 	return out;
 }
 
-/* The linear part's lanes of n_rows rows, which is known when this is compiled. */
+/* The linear part's lanes of n_rows rows, 1 or ROWS, which is known when this is compiled. */
 INLINE void some_linear(const struct layer *l, const float *rows, size_t n_rows, lanes last, lanes sum[ROWS])
 {
 	size_t j = 0;
@@ -106,10 +119,14 @@ INLINE void some_rows(const struct layer *l, const float *rows, size_t n_rows, l
 	some_linear(l, rows, n_rows, last, sum);
 	for (; unit + VECTORS * LAYER_LANES <= l->width; unit += VECTORS * LAYER_LANES)
 		some_units(l, rows, n_rows, unit, VECTORS, values, sum);
-	for (; unit < l->width; unit += LAYER_LANES)
+	if (unit + 2 * LAYER_LANES == l->width)
+		some_units(l, rows, n_rows, unit, 2, values, sum);
+	else if (unit < l->width)
 		some_units(l, rows, n_rows, unit, 1, values, sum);
-	UNROLL for (size_t r = 0; r < n_rows; r++)
-		scores[r] = sum_of(sum[r]);
+	if (n_rows == ROWS)
+		sums_of(sum, scores);
+	else
+		scores[0] = sum_of(sum[0]);
 }
 
 INLINE void forward(const struct layer *l, const float *rows, size_t n, float *values, float *scores)
@@ -122,16 +139,29 @@ INLINE void forward(const struct layer *l, const float *rows, size_t n, float *v
 		some_rows(l, rows + row * l->n_inputs, 1, last, values ? values + row * l->width : NULL, scores + row);
 }
 
+INLINE lanes times_of(const struct layer *l, size_t input, const float *by)
+{
+	lanes sum = all(0);
+	for (size_t k = 0; k < l->width; k += LAYER_LANES)
+		sum = fused(*(const lanes *)(l->weights + input * l->width + k), *(const lanes *)(by + k), sum);
+	return sum;
+}
+
 INLINE void backward(const struct layer *l, const float *by, float *gains)
 {
+	size_t u = 0;
 	memset(gains, 0, l->n_inputs * sizeof(*gains));
-	for (size_t u = 0; u < l->n_used; u++) {
-		const size_t j = l->used[u];
-		lanes sum = all(0);
-		for (size_t k = 0; k < l->width; k += LAYER_LANES)
-			sum = fused(*(const lanes *)(l->weights + j * l->width + k), *(const lanes *)(by + k), sum);
-		gains[j] = l->linear[j] + sum_of(sum);
+	for (; u + 4 <= l->n_used; u += 4) {
+		lanes sum[4];
+		float out[4];
+		UNROLL for (size_t i = 0; i < 4; i++)
+			sum[i] = times_of(l, l->used[u + i], by);
+		sums_of(sum, out);
+		UNROLL for (size_t i = 0; i < 4; i++)
+			gains[l->used[u + i]] = l->linear[l->used[u + i]] + out[i];
 	}
+	for (; u < l->n_used; u++)
+		gains[l->used[u]] = l->linear[l->used[u]] + sum_of(times_of(l, l->used[u], by));
 }
 
 INLINE void add(float *restrict to, const float *restrict x, float by, size_t n)

@@ -153,23 +153,47 @@ static void multipliers(const struct layer *l, float *values)
 	}
 }
 
-/* The score that a row at the mean has. */
-static double base_of(const struct layer *l)
+/* The score that a row at the mean has, into base[n]. */
+static void set_bases(const struct layer *l, size_t n, double *base)
 {
-	double base = 0;
+	double at_mean = 0;
 	for (size_t k = 0; k < l->width; k++)
-		base += (double)l->out[k] * (double)(l->bias[k] > 0 ? l->bias[k] : 0);
-	return base;
+		at_mean += (double)l->out[k] * (double)(l->bias[k] > 0 ? l->bias[k] : 0);
+	for (size_t i = 0; i < n; i++)
+		base[i] = at_mean;
 }
 
-/* The gain of each input of a row: what it counts for, per unit of its own. gains[n_inputs]. */
-static void gains_of(const struct layer *l, const float *row, float *gains)
+enum { EXPLAIN_ROWS = 32 };
+
+/* The gain of each input of rows[n], at most EXPLAIN_ROWS: what it counts for, per unit of its own. gains[n][n_inputs]. */
+static void gains_of(const struct layer *l, const float *rows, size_t n, float *gains)
 {
 	const struct layer_kernels *kernels = layer_best();
-	float values[MODEL_HIDDEN_MAX], score;
-	kernels->forward(l, row, 1, values, &score);
-	multipliers(l, values);
-	kernels->backward(l, values, gains);
+	float values[EXPLAIN_ROWS * MODEL_HIDDEN_MAX], scores[EXPLAIN_ROWS];
+	kernels->forward(l, rows, n, values, scores);
+	for (size_t i = 0; i < n; i++) {
+		multipliers(l, values + i * l->width);
+		kernels->backward(l, values + i * l->width, gains + i * l->n_inputs);
+	}
+}
+
+/* Each column's part of rows[n] into out[n][n_columns]: of the input of its number, and of the one that stands n_columns behind
+ * that where there is one. */
+static void explain_rows(const struct layer *l, const float *rows, size_t n, size_t n_columns, double *out)
+{
+	float gains[EXPLAIN_ROWS * MODEL_INPUTS_MAX];
+	for (size_t first = 0, some; first < n; first += some) {
+		some = n - first < EXPLAIN_ROWS ? n - first : EXPLAIN_ROWS;
+		gains_of(l, rows + first * l->n_inputs, some, gains);
+		for (size_t i = 0; i < some; i++) {
+			const float *gain = gains + i * l->n_inputs, *x = rows + (first + i) * l->n_inputs;
+			double *to = out + (first + i) * n_columns;
+			for (size_t c = 0; c < n_columns; c++)
+				to[c] = c < l->n_inputs ? (double)(gain[c] * x[c]) : 0;
+			for (size_t c = n_columns; c < l->n_inputs; c++)
+				to[c - n_columns] += (double)(gain[c] * x[c]);
+		}
+	}
 }
 
 static void online_explain(const struct model *m, const float *params, const struct model_slate *s, size_t first, size_t n,
@@ -179,15 +203,8 @@ static void online_explain(const struct model *m, const float *params, const str
 	const float *rows = s->inputs + first * l.n_inputs;
 	uint8_t used[MODEL_INPUTS_MAX];
 	const struct layer layer = layer_of(&l, params, used, find_used(layer_best(), rows, n, l.n_inputs, used));
-	for (size_t i = 0; i < n; i++) {
-		const float *z = rows + i * l.n_inputs, *fixed = z + m->n_columns;
-		float gain[MODEL_INPUTS_MAX];
-		gains_of(&layer, z, gain);
-		for (size_t c = 0; c < m->n_columns; c++)
-			out[i * m->n_columns + c] =
-				(double)gain[c] * (double)z[c] + (double)gain[m->n_columns + c] * (double)fixed[c];
-		base[i] = base_of(&layer);
-	}
+	explain_rows(&layer, rows, n, m->n_columns, out);
+	set_bases(&layer, n, base);
 }
 
 static void online_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out,
@@ -195,15 +212,8 @@ static void online_explain_distances(const struct model *m, const float *params,
 {
 	struct by_distance joined;
 	join_inputs(m, params, d, &joined);
-	const double at_mean = base_of(&joined.layer);
-	for (size_t i = 0; i < d->n; i++) {
-		const float *row = d->rows + i * d->n_columns;
-		float gain[MODEL_COLUMNS_MAX];
-		gains_of(&joined.layer, row, gain);
-		for (size_t c = 0; c < m->n_columns; c++)
-			out[i * m->n_columns + c] = c < d->n_columns ? (double)(gain[c] * row[c]) : 0;
-		base[i] = at_mean;
-	}
+	explain_rows(&joined.layer, d->rows, d->n, m->n_columns, out);
+	set_bases(&joined.layer, d->n, base);
 }
 
 static size_t position_of(uint8_t position)
