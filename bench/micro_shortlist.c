@@ -1,5 +1,5 @@
 /* How long stage two takes for one feed of 200 candidates on one core, in a release build: measuring the columns of the
- * shortlist, and scoring it with a model that learns online, with crosses.
+ * shortlist, scoring it with a model that learns online, with crosses, and saying why of a page.
  *
  *     ninja -C build bench/micro_shortlist && build/bench/micro_shortlist [N_ARTICLES] [ROUNDS] */
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "engine/rank/shortlist.h"
 #include "tests/engine/rank/world.h"
 
-enum { READERS = 64, MAX_ROUNDS = 100000, CROSSES = 1 << 18 };
+enum { READERS = 64, MAX_ROUNDS = 100000, CROSSES = 1 << 18, PAGE = 20 };
 
 static const char model_text[] =
 	"{\"name\":\"bench\",\"version\":\"1\",\"kind\":\"online\",\"weights\":{\"topic_long\":0.8,\"age\":-0.35,\"ctr\":0.3},"
@@ -44,13 +44,26 @@ static void read_words(struct kin *k, struct world *w)
 	}
 }
 
+static void tell(const struct rank_request *q, const struct catalog *c, const struct rank_stage_two *two,
+                 const struct example *e, const struct rank_item *items, struct arena *arena)
+{
+	uint16_t which[PAGE];
+	struct rank_parts parts;
+	struct rank_row rows[RANK_TOLD_MOST];
+	for (size_t i = 0; i < PAGE; i++)
+		which[i] = items[i].listed;
+	must(rank_shortlist_parts(q->model, two, e, which, PAGE, arena, &parts));
+	for (size_t i = 0; i < PAGE; i++)
+		rank_shortlist_tell(c, q, e, which[i], &items[i], &parts, i, rows);
+}
+
 int main(int argc, char **argv)
 {
 	static struct world w;
 	static struct world_reader readers[READERS];
 	static struct rank_item pools[READERS][LIMIT_POOL];
 	static size_t n_pool[READERS];
-	static double measure_us[MAX_ROUNDS], score_us[MAX_ROUNDS], order_us[MAX_ROUNDS];
+	static double measure_us[MAX_ROUNDS], score_us[MAX_ROUNDS], order_us[MAX_ROUNDS], tell_us[MAX_ROUNDS];
 	static struct rank_item items[LIMIT_POOL];
 	struct world_config config = {.seed = 1, .n_names = 20000, .n_sections = 40, .vector_most = 20, .plain = true};
 	config.n_articles = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
@@ -104,7 +117,10 @@ int main(int argc, char **argv)
 		double t2 = now_us();
 		memcpy(items, pools[k], n_pool[k] * sizeof(*items));
 		must(rank_shortlist_order(model, &two, e, items, n_pool[k], &arena));
-		order_us[i] = now_us() - t2;
+		double t3 = now_us();
+		tell(&readers[k].request, w.catalog, &two, e, items, &arena);
+		tell_us[i] = now_us() - t3;
+		order_us[i] = t3 - t2;
 		score_us[i] = t2 - t1;
 		measure_us[i] = t1 - t0;
 	}
@@ -112,6 +128,7 @@ int main(int argc, char **argv)
 	report("measure the columns", measure_us, rounds);
 	report("score", score_us, rounds);
 	report("score and bring into order", order_us, rounds);
+	report("reasons of a page of 20", tell_us, rounds);
 	arena_free(&arena);
 	rank_scratch_free(scratch);
 	signals_free(signals);

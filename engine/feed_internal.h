@@ -13,7 +13,8 @@ struct query {
 	/* stage_two.c; example NULL: the model is linear, or nothing was ranked yet */
 	struct rank_stage_two two;
 	struct example *example;
-	const struct rank_parts **parts; /* [example->n] of those that query_explain_all was given; NULL before */
+	struct rank_parts *parts; /* of those that query_explain_all was given; NULL before */
+	uint16_t *part_of;        /* [example->n] 1 + the number of a slot's in parts; 0 none */
 };
 
 /* Looks everything up. Returns FEED_OK, FEED_UNKNOWN_EDITION, FEED_UNKNOWN_MODEL, or negative errno. A filter by a topic
