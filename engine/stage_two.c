@@ -116,10 +116,13 @@ int query_wait(struct engine_worker *w, struct arena *arena, const struct query 
 	}
 	if (n_slots == 0)
 		return 0;
+	int r = rank_shortlist_by_ctr(query->example, which, n_slots, arena);
+	if (r < 0)
+		return r;
 	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, query->rank.model);
 	struct pending_slate *slate = pending_slate_new(query->example, which, positions, n_slots, feed, page, due_ms);
 	if (slate)
 		slate->reader = query->reader_hash;
-	int r = learning_wait_take(w->engine, slate);
+	r = learning_wait_take(w->engine, slate);
 	return r == -EAGAIN ? 0 : r; /* the queue is full: this slate teaches nothing */
 }

@@ -32,7 +32,7 @@ struct example_slot {
 	uint32_t words[EXAMPLE_WORDS]; /* [n_words] the heaviest terms of its vector */
 	uint8_t n_words;
 	uint8_t position;              /* 1 is the top, 255 that or below; 0 unknown */
-	uint16_t ctr_rank;             /* stories of the shortlist with a higher click-through */
+	uint16_t ctr_rank;             /* stories of the shortlist with a higher click-through; 0 until asked for */
 	uint16_t events;               /* bit per enum event_type */
 	double score;                  /* that the model gave it */
 };

@@ -9,19 +9,36 @@
 
 /* ---- the list ---- */
 
-/* How many of the list have a higher click-through. */
-static int rank_by_ctr(const struct kernels *kernels, struct example *e, struct arena *arena)
+int rank_shortlist_by_ctr(struct example *e, const uint16_t *which, size_t n, struct arena *arena)
 {
 	float *ctr = arena_alloc(arena, e->n * sizeof(*ctr) + 1);
-	uint16_t *ranks = arena_alloc(arena, e->n * sizeof(*ranks) + 1);
+	uint16_t *ranks = arena_alloc(arena, n * sizeof(*ranks) + 1);
 	if (!ctr || !ranks)
 		return -ENOMEM;
 	for (size_t i = 0; i < e->n; i++)
 		ctr[i] = e->columns[i * e->n_columns + COLUMN_CTR + 3];
-	kernels->ranks(ctr, e->n, ranks);
-	for (size_t i = 0; i < e->n; i++)
-		e->slots[i].ctr_rank = ranks[i];
+	kernels_best()->ranks(ctr, e->n, which, n, ranks);
+	for (size_t i = 0; i < n; i++)
+		e->slots[which[i]].ctr_rank = ranks[i];
 	return 0;
+}
+
+static int rank_all_by_ctr(const struct model *m, const struct rank_stage_two *two, struct example *e,
+                           struct arena *arena)
+{
+	struct rank_part parts[MODEL_MEMBERS_MAX];
+	const size_t n_parts = rank_parts(m, two, parts);
+	bool looked_at = false;
+	for (size_t k = 0; k < n_parts; k++)
+		looked_at = looked_at || parts[k].model->learn.crosses[CROSS_RANK_LENGTH];
+	uint16_t *which = looked_at ? arena_alloc(arena, e->n * sizeof(*which) + 1) : NULL;
+	if (!looked_at)
+		return 0;
+	if (!which)
+		return -ENOMEM;
+	for (size_t i = 0; i < e->n; i++)
+		which[i] = (uint16_t)i;
+	return rank_shortlist_by_ctr(e, which, e->n, arena);
 }
 
 int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
@@ -45,7 +62,7 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
 		return r;
 	if (n > 0)
 		g->kernels->moments(e->columns, n, N_COLUMNS, e->mean, e->deviation);
-	r = rank_by_ctr(g->kernels, e, arena);
+	r = rank_all_by_ctr(request->model, two, e, arena);
 	if (r == 0)
 		*out = e;
 	return r;
@@ -208,38 +225,47 @@ static bool item_before(const struct rank_item *a, const struct rank_item *b)
 	return rank_before(a->score, a->published_ms, a->article, b->score, b->published_ms, b->article);
 }
 
-/* Smaller for a higher score. */
-static uint32_t falling(int32_t score)
+/* Places of items[n], best first, into order[n]; other, keys: scratch of the same size. First by where a score stands between
+ * the lowest and the highest, in 14 bits, seven at a time from the lowest (radix sort); then those alike among themselves. */
+static void sort_places(const struct rank_item *items, size_t n, uint16_t *order, uint16_t *other, uint16_t *keys)
 {
-	return ~((uint32_t)score ^ 0x80000000u);
-}
-
-/* Places of items[n], best first, into order[n]; other: scratch of the same size. By score, byte by byte from the lowest (radix
- * sort); those of one score then among themselves. */
-static void sort_places(const struct rank_item *items, size_t n, uint16_t *order, uint16_t *other)
-{
-	uint16_t start[4][257] = {{0}};
+	enum { BITS = 7, DIGITS = 1 << BITS };
+	uint32_t start[DIGITS + 1] = {0}; /* of the low digit, and in the upper half of the high one */
+	int32_t most = INT32_MIN, least = INT32_MAX;
 	for (size_t i = 0; i < n; i++) {
-		order[i] = (uint16_t)i;
-		for (unsigned byte = 0; byte < 4; byte++)
-			start[byte][(falling(items[i].score) >> 8 * byte & 255) + 1]++;
+		most = items[i].score > most ? items[i].score : most;
+		least = items[i].score < least ? items[i].score : least;
 	}
-	for (unsigned byte = 0; byte < 4; byte++) {
-		for (size_t b = 0; b < 256; b++)
-			start[byte][b + 1] = (uint16_t)(start[byte][b + 1] + start[byte][b]);
-		for (size_t i = 0; i < n; i++)
-			other[start[byte][falling(items[order[i]].score) >> 8 * byte & 255]++] = order[i];
-		uint16_t *sorted = other;
-		other = order;
-		order = sorted;
+	const uint32_t range = n > 0 ? (uint32_t)most - (uint32_t)least : 0;
+	const int shift = range >> 2 * BITS ? 32 - 2 * BITS - __builtin_clz(range) : 0;
+	for (size_t i = 0; i < n; i++) {
+		keys[i] = (uint16_t)(((uint32_t)most - (uint32_t)items[i].score) >> shift);
+		start[keys[i] % DIGITS + 1]++;
+		start[keys[i] / DIGITS + 1] += 1 << 16;
+	}
+	for (size_t b = 0; b < DIGITS; b++)
+		start[b + 1] += start[b];
+	for (size_t i = 0; i < n; i++)
+		other[start[keys[i] % DIGITS]++ & UINT16_MAX] = (uint16_t)i;
+	for (size_t i = 0; i < n; i++) {
+		order[start[keys[other[i]] / DIGITS] >> 16] = other[i];
+		start[keys[other[i]] / DIGITS] += 1 << 16;
 	}
 	for (size_t i = 1; i < n; i++) {
-		uint16_t place = order[i];
+		const uint16_t place = order[i];
 		size_t k = i;
-		for (; k > 0 && item_before(&items[place], &items[order[k - 1]]); k--)
+		for (; k > 0 && keys[order[k - 1]] == keys[place] && item_before(&items[place], &items[order[k - 1]]); k--)
 			order[k] = order[k - 1];
 		order[k] = place;
 	}
+}
+
+static int32_t score_of(double raw)
+{
+	const double least = -255, most = 255;
+	raw = raw > least ? raw : least;
+	raw = raw < most ? raw : most;
+	return (int32_t)lrint(raw * RANK_ONE);
 }
 
 int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two, struct example *e,
@@ -247,18 +273,18 @@ int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two
 {
 	double *scores = arena_alloc(arena, n * sizeof(*scores) + 1);
 	struct rank_item *before = arena_alloc(arena, n * sizeof(*before) + 1);
-	uint16_t *order = arena_alloc(arena, 2 * n * sizeof(*order) + 1);
+	uint16_t *order = arena_alloc(arena, 3 * n * sizeof(*order) + 1);
 	if (!scores || !before || !order)
 		return -ENOMEM;
 	int r = rank_shortlist_score(m, two, e, arena, scores);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		items[i].score = (int32_t)lrint(fmin(fmax(scores[i], -255), 255) * RANK_ONE);
-		items[i].listed = (uint16_t)i;
+		before[i] = items[i];
+		before[i].score = score_of(scores[i]);
+		before[i].listed = (uint16_t)i;
 	}
-	sort_places(items, n, order, order + n);
-	memcpy(before, items, n * sizeof(*items));
+	sort_places(before, n, order, order + n, order + 2 * n);
 	for (size_t i = 0; i < n; i++)
 		items[i] = before[order[i]];
 	return 0;

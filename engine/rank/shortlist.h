@@ -38,10 +38,16 @@ size_t rank_parts(const struct model *m, const struct rank_stage_two *two, struc
 uint64_t rank_step(const struct model *m, const struct rank_stage_two *two);
 
 /* Measures every column of items[n] (at most LIMIT_FEED_DEPTH), which rank_pool or rank_score has scored, into a new
- * example in the arena: its slots in the order of the items, positions unknown. Returns 0 or -ENOMEM. */
+ * example in the arena: its slots in the order of the items, positions unknown, and their ranks by click-through where the
+ * request's model looks at those. Returns 0 or -ENOMEM. */
 int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
                    const struct rank_stage_two *two, const struct rank_item *items, size_t n, struct arena *arena,
                    struct example **out) __attribute__((warn_unused_result));
+
+/* Sets the ranks by click-through of slots which[n]: for those that models may learn from, whichever looks at them. Returns 0
+ * or -ENOMEM. */
+int rank_shortlist_by_ctr(struct example *e, const uint16_t *which, size_t n, struct arena *arena)
+	__attribute__((warn_unused_result));
 
 /* The model's raw scores of an example's slots into out[n]; the example is told which step of the model gave them. Returns 0
  * or -ENOMEM. */
