@@ -100,29 +100,6 @@ static bool is_still(const struct rank_learned *l)
 	return !l || atomic_load_explicit(l->changes, memory_order_acquire) == l->changes_then;
 }
 
-/* Sums of the crosses' weights into sums[n]. They lie all over a large table: those of stories to come are on their way while
- * one is added up. */
-static void sum_crosses(const struct rank_part *part, const struct example *e, float *sums)
-{
-	enum { AHEAD = 8 };
-	const struct rank_learned *l = part->learned;
-	uint32_t at[AHEAD][CROSS_SLOTS_MAX];
-	size_t n[AHEAD];
-	for (size_t i = 0; i < e->n + AHEAD; i++) {
-		size_t place = i % AHEAD;
-		uint8_t kind[CROSS_SLOTS_MAX];
-		if (i >= AHEAD) {
-			float sum = 0;
-			for (size_t k = 0; k < n[place]; k++)
-				sum += atomic_load_explicit(&l->crosses[at[place][k]], memory_order_acquire);
-			sums[i - AHEAD] = l->cross_part * sum;
-		}
-		n[place] = i < e->n ? rank_crosses(part->model, e, i, l->cross_mask, at[place], kind) : 0;
-		for (size_t k = 0; k < n[place]; k++)
-			__builtin_prefetch(&l->crosses[at[place][k]]);
-	}
-}
-
 /* Scratch of scoring, of the arena. */
 struct scoring {
 	struct arena *arena;
@@ -189,9 +166,11 @@ static int score_part(const struct rank_part *part, const struct example *e, str
 	}
 	if (r < 0 || !l || !l->crosses)
 		return r;
-	sum_crosses(part, e, s->sums);
+	struct crosses crosses;
+	rank_crosses_prepare(&crosses, part->model, e, l->cross_mask);
+	rank_crosses_sum(&crosses, l->crosses, s->sums);
 	for (size_t i = 0; i < e->n; i++)
-		s->scores[i] += (double)s->sums[i];
+		s->scores[i] += (double)(l->cross_part * s->sums[i]);
 	return 0;
 }
 

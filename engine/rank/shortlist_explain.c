@@ -65,17 +65,23 @@ static void find_topics(const struct rank_request *q, const struct rank_item *it
 
 /* ---- what scores are made of ---- */
 
-static void add_crosses(const struct rank_part *part, const struct example *e, size_t i, double crosses[N_CROSSES])
+static void add_crosses(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
+                        double (*out)[N_CROSSES])
 {
 	const struct rank_learned *l = part->learned;
+	struct crosses crosses;
 	uint32_t at[CROSS_SLOTS_MAX];
 	uint8_t kind[CROSS_SLOTS_MAX];
 	if (!l || !l->crosses)
 		return;
-	size_t n = rank_crosses(part->model, e, i, l->cross_mask, at, kind);
-	for (size_t k = 0; k < n; k++)
-		crosses[kind[k]] += part->weight * (double)(l->cross_part * atomic_load_explicit(&l->crosses[at[k]],
-		                                                                                memory_order_relaxed));
+	rank_crosses_prepare(&crosses, part->model, e, l->cross_mask);
+	for (size_t i = 0; i < n; i++) {
+		const size_t n_slots = rank_crosses(&crosses, which[i], at, kind);
+		for (size_t k = 0; k < n_slots; k++) {
+			float weight = l->cross_part * atomic_load_explicit(&l->crosses[at[k]], memory_order_relaxed);
+			out[i][kind[k]] += part->weight * (double)weight;
+		}
+	}
 }
 
 /* Columns that say the same, of the same topic if they have one: added up for every story. Those with a topic come first, the
@@ -155,8 +161,7 @@ int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two
 			return r;
 		for (size_t i = 0; is_sum && i < n_numbers; i++)
 			columns[i] += parts[k].weight * of_one[i];
-		for (size_t i = 0; i < n; i++)
-			add_crosses(&parts[k], e, which[i], crosses[i]);
+		add_crosses(&parts[k], e, which, n, crosses);
 		linear = linear && parts[k].model->kind != MODEL_GBDT;
 	}
 	group_columns(groups, parts, n_parts);
