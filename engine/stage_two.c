@@ -96,13 +96,15 @@ int query_explain(struct engine_worker *w, struct arena *arena, const struct que
 	return 0;
 }
 
-int query_wait(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
-               const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page)
+int query_waiting(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
+                  const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page,
+                  struct pending_slate **out)
 {
 	enum { POSITION_MAX = 255 };
 	uint16_t *which = arena_calloc(arena, n, sizeof(*which));
 	uint8_t *positions = arena_calloc(arena, n, 1);
 	size_t n_slots = 0;
+	*out = NULL;
 	if (!which || !positions)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
@@ -121,8 +123,9 @@ int query_wait(struct engine_worker *w, struct arena *arena, const struct query 
 		return r;
 	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, query->rank.model);
 	struct pending_slate *slate = pending_slate_new(query->example, which, positions, n_slots, feed, page, due_ms);
-	if (slate)
-		slate->reader = query->reader_hash;
-	r = learning_wait_take(w->engine, slate);
-	return r == -EAGAIN ? 0 : r; /* the queue is full: this slate teaches nothing */
+	if (!slate)
+		return -ENOMEM;
+	slate->reader = query->reader_hash;
+	*out = slate;
+	return 0;
 }
