@@ -1,5 +1,5 @@
 /* How long stage two takes for one feed of 200 candidates on one core, in a release build: measuring the columns of the
- * shortlist, scoring it with a model that learns, bringing it into order, and the parts of 20 scores for their reasons.
+ * shortlist, scoring it with a model that learns, bringing it into order, and saying why of a page of 20.
  *
  *     ninja -C build bench/micro_shortlist && build/bench/micro_shortlist [N_ARTICLES] [ROUNDS] [models/learned.json] */
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "engine/rank/shortlist.h"
 #include "tests/engine/rank/world.h"
 
-enum { READERS = 64, MAX_ROUNDS = 100000, CROSSES = 1 << 18, SHOWN = 20, MODEL_BYTES = 1 << 16 };
+enum { READERS = 64, MAX_ROUNDS = 100000, CROSSES = 1 << 18, PAGE = 20, MODEL_BYTES = 1 << 16 };
 
 static struct span read_file(const char *path)
 {
@@ -53,14 +53,26 @@ static void read_words(struct kin *k, struct world *w)
 	}
 }
 
+static void tell(const struct rank_request *q, const struct catalog *c, const struct rank_stage_two *two,
+                 const struct example *e, const struct rank_item *items, struct arena *arena)
+{
+	uint16_t which[PAGE];
+	struct rank_parts parts;
+	struct rank_row rows[RANK_TOLD_MOST];
+	for (size_t i = 0; i < PAGE; i++)
+		which[i] = items[i].listed;
+	must(rank_shortlist_parts(q->model, two, e, which, PAGE, arena, &parts));
+	for (size_t i = 0; i < PAGE; i++)
+		rank_shortlist_tell(c, q, e, which[i], &items[i], &parts, i, rows);
+}
+
 int main(int argc, char **argv)
 {
 	static struct world w;
 	static struct world_reader readers[READERS];
 	static struct rank_item pools[READERS][LIMIT_POOL];
 	static size_t n_pool[READERS];
-	static double measure_us[MAX_ROUNDS], score_us[MAX_ROUNDS], order_us[MAX_ROUNDS],
-		parts_us[MAX_ROUNDS];
+	static double measure_us[MAX_ROUNDS], score_us[MAX_ROUNDS], order_us[MAX_ROUNDS], tell_us[MAX_ROUNDS];
 	static struct rank_item items[LIMIT_POOL];
 	struct world_config config = {.seed = 1, .n_names = 20000, .n_sections = 40, .vector_most = 20, .plain = true};
 	config.n_articles = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
@@ -103,10 +115,6 @@ int main(int argc, char **argv)
 	rounds = rounds > MAX_ROUNDS ? MAX_ROUNDS : rounds;
 	struct arena arena = {0};
 	static double scores[LIMIT_POOL];
-	static struct rank_parts parts[SHOWN];
-	uint16_t which[SHOWN];
-	for (size_t i = 0; i < SHOWN; i++)
-		which[i] = (uint16_t)i;
 	for (size_t i = 0; i < rounds; i++) {
 		size_t k = i % READERS;
 		struct example *e;
@@ -119,8 +127,8 @@ int main(int argc, char **argv)
 		memcpy(items, pools[k], n_pool[k] * sizeof(*items));
 		must(rank_shortlist_order(model, &two, e, items, n_pool[k], &arena));
 		double t3 = now_us();
-		must(rank_shortlist_parts(model, &two, e, which, SHOWN, &arena, parts));
-		parts_us[i] = now_us() - t3;
+		tell(&readers[k].request, w.catalog, &two, e, items, &arena);
+		tell_us[i] = now_us() - t3;
 		order_us[i] = t3 - t2;
 		score_us[i] = t2 - t1;
 		measure_us[i] = t1 - t0;
@@ -129,7 +137,7 @@ int main(int argc, char **argv)
 	report("measure the columns", measure_us, rounds);
 	report("score", score_us, rounds);
 	report("score and bring into order", order_us, rounds);
-	report("parts of 20", parts_us, rounds);
+	report("reasons of a page of 20", tell_us, rounds);
 	arena_free(&arena);
 	rank_scratch_free(scratch);
 	signals_free(signals);

@@ -283,12 +283,10 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	if (r == 0)
 		r = fill_page(p);
 	uint64_t feed = feed_number_next(p->w, q->now_ms);
-	if (r == 0)
-		r = slate_keep(p, feed, 0, &logged);
 	if (r == 0 && p->refilled)
 		r = measure_page(p);
-	if (r == 0 && logged)
-		r = query_wait(p->w, p->arena, &p->query, p->shown, NULL, p->n_shown, 1, feed, 0);
+	if (r == 0)
+		r = slate_keep(p, feed, 0, &logged);
 	return r != 0 ? r : finish(p, q, feed, 0, logged, out);
 }
 
@@ -350,11 +348,9 @@ static int later_page(struct page *p, const struct feed_request *q, struct feed 
 	} else if (r == 1) {
 		r = fill_page(p);
 		if (r == 0)
-			r = slate_keep(p, feed, page, &logged);
-		if (r == 0)
 			r = measure_page(p);
-		if (r == 0 && logged)
-			r = query_wait(p->w, p->arena, &p->query, p->shown, NULL, p->n_shown, (unsigned)p->n_before + 1, feed, page);
+		if (r == 0)
+			r = slate_keep(p, feed, page, &logged);
 	}
 	return r < 0 ? r : finish(p, q, feed, page, logged, out);
 }

@@ -13,7 +13,8 @@ struct query {
 	/* stage_two.c; example NULL: the model is linear, or nothing was ranked yet */
 	struct rank_stage_two two;
 	struct example *example;
-	const struct rank_parts **parts; /* [example->n] of those that query_explain_all was given; NULL before */
+	struct rank_parts *parts; /* of those that query_explain_all was given; NULL before */
+	uint16_t *part_of;        /* [example->n] 1 + the number of a slot's in parts; 0 none */
 };
 
 /* Looks everything up. Returns FEED_OK, FEED_UNKNOWN_EDITION, FEED_UNKNOWN_MODEL, or negative errno. A filter by a topic
@@ -34,11 +35,11 @@ int query_explain_all(struct arena *arena, struct query *query, const struct ran
 /* Reasons of one of them, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                   bool all, struct feed_item *out) __attribute__((warn_unused_result));
-/* The items of a page, first_position the place of the first (0: order unknown), wait for their reader's events. scores[n]:
- * NULL, the items' own. */
-int query_wait(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
-               const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page)
-	__attribute__((warn_unused_result));
+/* The items of a page, first_position the place of the first (0: order unknown), as a slate that is to wait for its reader's
+ * events, the caller's; NULL when the model is linear. scores[n]: NULL, the items' own. Returns 0 or -ENOMEM. */
+int query_waiting(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
+                  const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page,
+                  struct pending_slate **out) __attribute__((warn_unused_result));
 
 /* feed.c: numbers of feeds, and how they are written. */
 uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms);
@@ -98,7 +99,8 @@ struct span slate_cursor_make(const struct engine *e, struct arena *arena, uint6
 /* Returns FEED_OK, FEED_CURSOR_BAD or FEED_CURSOR_GONE. */
 int slate_cursor_read(const struct engine *e, struct span text, uint64_t request_hash, int64_t now_ms, uint64_t *feed,
                       uint16_t *page) __attribute__((warn_unused_result));
-/* Queues the page's slate; *logged says whether there was room. Returns 0 or -ENOMEM. */
+/* Queues the page's slate, and with it what is to wait for the reader's events; *logged says whether there was room. Returns 0
+ * or -ENOMEM. */
 int slate_keep(struct page *p, uint64_t feed, uint16_t page, bool *logged) __attribute__((warn_unused_result));
 /* The items of a stored slate, where they stand now (segment NULL when gone). */
 void slate_items(struct page *p, const struct slate_record *s, struct rank_item *out);

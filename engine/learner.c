@@ -284,6 +284,8 @@ static void step(struct learner *l, struct learning *m, const struct example *e,
 	float labels[EXAMPLE_SLOTS_MAX], residuals[EXAMPLE_SLOTS_MAX], sums[EXAMPLE_SLOTS_MAX], total = 0;
 	uint8_t positions[EXAMPLE_SLOTS_MAX];
 	uint16_t which[EXAMPLE_SLOTS_MAX];
+	struct crosses crosses;
+	rank_crosses_prepare(&crosses, m->model, e, CROSSES - 1);
 	for (size_t i = 0; i < e->n; i++) {
 		uint8_t kind[CROSS_SLOTS_MAX];
 		which[i] = (uint16_t)i;
@@ -291,7 +293,7 @@ static void step(struct learner *l, struct learning *m, const struct example *e,
 		labels[i] = label_of(&m->model->learn, e->slots[i].events);
 		total += labels[i];
 		sums[i] = 0;
-		l->n_cross_at[i] = m->crosses ? (uint8_t)rank_crosses(m->model, e, i, CROSSES - 1, l->cross_at[i], kind) : 0;
+		l->n_cross_at[i] = m->crosses ? (uint8_t)rank_crosses(&crosses, i, l->cross_at[i], kind) : 0;
 		for (size_t k = 0; k < l->n_cross_at[i]; k++)
 			sums[i] += atomic_load_explicit(&m->crosses[l->cross_at[i][k]], memory_order_relaxed);
 	}

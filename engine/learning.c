@@ -1,5 +1,5 @@
-/* From slates to what is learnt: slates come in here when they are sent, are closed when their time has come, and are
- * learnt once stored.
+/* From slates to what is learnt: slates wait from when they are stored (slate.c), those of a caller's own list, which are not
+ * stored, from here; they are closed when their time has come, and are learnt once stored as examples.
  *
  * Closing is an operation of the writer's like any other. In its transaction each slate due that teaches something gets a
  * record in its reader's chain and an example under the same sequence number; after the commit the examples are learnt in
@@ -13,7 +13,7 @@
 
 enum { CLOSE_MAX = 128 };
 
-/* ---- slates come in ---- */
+/* ---- slates of no page come in ---- */
 
 struct learning_op {
 	struct write_op op;
@@ -45,7 +45,7 @@ int64_t learning_delay_ms(const struct engine *e, const struct model *m)
 
 int learning_wait_take(struct engine *e, struct pending_slate *slate)
 {
-	struct learning_op *l = slate ? malloc(sizeof(*l)) : NULL;
+	struct learning_op *l = malloc(sizeof(*l));
 	int r = l ? 0 : -ENOMEM;
 	if (l) {
 		*l = (struct learning_op){.op = {.n_elements = 1, .apply = nothing, .publish = wait_publish, .done = wait_done,

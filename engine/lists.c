@@ -360,8 +360,12 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		r = give_inputs(&query, arena, at, inputs);
 	if (r == 0 && feed_id) {
 		uint64_t feed = feed_number_next(w, request->now_ms);
+		struct pending_slate *waiting;
 		feed_id_format(feed, feed_id);
-		r = query_wait(w, arena, &query, items, found, n_found, 0, feed, 0);
+		r = query_waiting(w, arena, &query, items, found, n_found, 0, feed, 0, &waiting);
+		if (r == 0 && waiting)
+			r = learning_wait_take(w->engine, waiting);
+		r = r == -EAGAIN ? 0 : r; /* the queue is full: it teaches nothing */
 	}
 	return r;
 }

@@ -18,23 +18,17 @@ struct pending {
 struct pending_slate *pending_slate_new(const struct example *e, const uint16_t *which, const uint8_t *positions, size_t n,
                                         uint64_t feed, uint16_t page, int64_t due_ms)
 {
-	struct pending_slate *s = calloc(1, sizeof(*s));
-	if (!s)
-		return NULL;
+	enum { HEAD_BYTES = (sizeof(struct pending_slate) + 15) & ~(size_t)15 };
 	n = n < EXAMPLE_SLOTS_MAX ? n : EXAMPLE_SLOTS_MAX;
-	size_t n_bytes = example_bytes(n, e->n_columns) + (n + 1) * N_EVENT_TYPES + 16;
-	s->bytes = sizeof(*s) + n_bytes;
-	if (arena_reserve(&s->arena, n_bytes) < 0) {
-		pending_slate_free(s);
+	const size_t example_end = HEAD_BYTES + example_bytes(n, e->n_columns), n_bytes = example_end + n * N_EVENT_TYPES;
+	char *memory = malloc(n_bytes);
+	if (!memory)
 		return NULL;
-	}
-	s->example = example_new(&s->arena, n, e->n_columns);
-	s->times = arena_calloc(&s->arena, n + 1, N_EVENT_TYPES);
-	if (!s->example || !s->times) {
-		pending_slate_free(s);
-		return NULL;
-	}
-	struct example *copy = s->example, head = *e;
+	struct pending_slate *s = (struct pending_slate *)(void *)memory;
+	struct example *copy = example_at(memory + HEAD_BYTES, n, e->n_columns);
+	struct example head = *e;
+	*s = (struct pending_slate){.example = copy, .times = (uint8_t *)memory + example_end, .due_ms = due_ms, .bytes = n_bytes};
+	memset(s->times, 0, n * N_EVENT_TYPES);
 	head.n = n;
 	head.feed = feed;
 	head.page = page;
@@ -51,15 +45,11 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 		copy->slots[i].events = 0;
 		memcpy(copy->columns + i * e->n_columns, e->columns + which[i] * e->n_columns, e->n_columns * sizeof(float));
 	}
-	s->due_ms = due_ms;
 	return s;
 }
 
 void pending_slate_free(struct pending_slate *s)
 {
-	if (!s)
-		return;
-	arena_free(&s->arena);
 	free(s);
 }
 

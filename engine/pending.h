@@ -10,10 +10,9 @@
 
 struct pending;
 
-/* One slate, its example in its own memory. */
+/* One slate; its example and times lie behind it in the same memory. */
 struct pending_slate {
 	struct pending_slate *next, *next_of_feed;
-	struct arena arena;
 	struct example *example;
 	uint8_t *times; /* [n][N_EVENT_TYPES] how often each slot's events came, less those taken back */
 	int64_t due_ms;

@@ -1,8 +1,9 @@
 /* Slates: what a page showed, kept under feed number and page, and the cursors that name the next page.
  *
  * A slate is queued before the reply and committed with the next batch, which comes soon: at once when a later page waits
- * for it, else when an event does, else after some milliseconds, so that a sync serves many slates. It names the pool where that was drawn, so that
- * later pages go on from it, and what the reader saw last before the feed, which caps count. */
+ * for it, else when an event does, else after some milliseconds, so that a sync serves many slates. It names the pool where
+ * that was drawn, so that later pages go on from it, and what the reader saw last before the feed, which caps count. A slate
+ * that models may learn from begins to wait for its reader's events with the commit that stores it. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -84,6 +85,7 @@ struct slate_op {
 	uint64_t feed, user;
 	uint16_t page;
 	int64_t now_ms;
+	struct pending_slate *waiting; /* for the reader's events once this is stored; NULL: the model is linear */
 	size_t n_bytes;
 	char bytes[];
 };
@@ -96,8 +98,13 @@ static int slate_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	struct hot *hot;
 	if (s->user) {
 		int r = readers_open_number(e->readers, txn, s->user, &hot);
-		if (r != 0) /* erased meanwhile: nothing of it is kept */
-			return r < 0 ? r : 0;
+		if (r < 0)
+			return r;
+		if (r > 0) { /* erased meanwhile: nothing of it is kept, nor does it wait for anything */
+			pending_slate_free(s->waiting);
+			s->waiting = NULL;
+			return 0;
+		}
 		struct log_record record = {.kind = LOG_SLATE, .received_ms = s->now_ms, .feed = s->feed, .page = s->page};
 		r = engine_log_append(e, txn, hot, &record);
 		if (r < 0)
@@ -106,25 +113,37 @@ static int slate_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	return store_put(txn, TABLE_SLATES, key_slate(key, s->feed, s->page), (struct span){s->bytes, s->n_bytes});
 }
 
+static void slate_publish(struct write_op *op, void *ctx)
+{
+	struct slate_op *s = (struct slate_op *)op;
+	if (s->waiting)
+		pending_add_take(engine_of(ctx)->pending, s->waiting);
+	s->waiting = NULL;
+}
+
 static void slate_done(struct write_op *op, int status, void *ctx)
 {
 	if (status < 0)
 		atomic_fetch_add(&engine_of(ctx)->n_slates_dropped, 1);
+	pending_slate_free(((struct slate_op *)op)->waiting);
 	free(op);
 }
 
-static bool submit_slate(struct engine *e, const struct slate_record *record, uint64_t feed, uint16_t page,
-                         int64_t now_ms)
+static bool submit_slate_take(struct engine *e, const struct slate_record *record, uint64_t feed, uint16_t page,
+                              int64_t now_ms, struct pending_slate *waiting)
 {
 	struct buf b = {0};
 	slate_record_encode(&b, record);
 	struct slate_op *s = b.failed ? NULL : malloc(sizeof(*s) + b.len);
 	if (s) {
-		s->op = (struct write_op){.n_elements = 1, .apply = slate_apply, .done = slate_done, .patient = true};
+		/* Patient: an event of the slate's comes behind it, and takes it along. */
+		s->op = (struct write_op){.n_elements = 1, .apply = slate_apply, .publish = slate_publish, .done = slate_done,
+		                          .patient = true};
 		s->feed = feed;
 		s->page = page;
 		s->user = record->user;
 		s->now_ms = now_ms;
+		s->waiting = waiting;
 		s->n_bytes = b.len;
 		memcpy(s->bytes, b.data, b.len);
 	}
@@ -132,6 +151,7 @@ static bool submit_slate(struct engine *e, const struct slate_record *record, ui
 	if (s && engine_submit_growth(e, &s->op) == 0)
 		return true;
 	free(s);
+	pending_slate_free(waiting);
 	atomic_fetch_add(&e->n_slates_dropped, 1);
 	return false;
 }
@@ -142,8 +162,13 @@ int slate_keep(struct page *p, uint64_t feed, uint16_t page, bool *logged)
 {
 	struct slate_item *items = arena_calloc(p->arena, p->n_shown, sizeof(*items));
 	struct slate_pool_item *pool = arena_calloc(p->arena, p->n_pool, sizeof(*pool));
+	struct pending_slate *waiting;
 	if (!items || !pool)
 		return -ENOMEM;
+	int r = query_waiting(p->w, p->arena, &p->query, p->shown, NULL, p->n_shown, (unsigned)p->n_before + 1, feed, page,
+	                      &waiting);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < p->n_shown; i++)
 		items[i] = (struct slate_item){p->shown[i].article, p->shown[i].story, p->shown[i].score, 1.0f, p->pinned[i]};
 	for (size_t i = 0; p->pool_is_new && i < p->n_pool; i++)
@@ -154,7 +179,7 @@ int slate_keep(struct page *p, uint64_t feed, uint16_t page, bool *logged)
 		.model = span_of(p->query.rank.model->name), .model_version = span_of(p->query.rank.model->version),
 		.items = items, .n_items = p->n_shown, .pool = pool, .n_pool = p->pool_is_new ? p->n_pool : 0,
 		.lead = p->lead_articles, .n_lead = page == 0 ? p->n_lead : 0, .exhausted = p->exhausted};
-	*logged = submit_slate(p->w->engine, &record, feed, page, p->query.rank.now_ms);
+	*logged = submit_slate_take(p->w->engine, &record, feed, page, p->query.rank.now_ms, waiting);
 	return 0;
 }
 

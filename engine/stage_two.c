@@ -48,111 +48,63 @@ static ptrdiff_t slot_of(const struct query *query, const struct rank_item *item
 	return -1;
 }
 
-/* How telling a row is: what the reader did or chose, then what is true of the story, then what goes without saying. What
- * a story has less of than others is told where there is nothing else to tell. */
-static int telling(const struct rank_row *row)
-{
-	static const struct {
-		uint8_t own, plain;
-	} of[N_RANK_TOLD] = {
-		[RANK_TOLD_TOPIC_SHORT] = {.own = 1}, [RANK_TOLD_TOPIC_LONG] = {.own = 1}, [RANK_TOLD_SECTION] = {.own = 1},
-		[RANK_TOLD_SOURCE] = {.own = 1}, [RANK_TOLD_PLACE] = {.own = 1}, [RANK_TOLD_FOLLOW] = {.own = 1},
-		[RANK_TOLD_HOME] = {.own = 1}, [RANK_TOLD_TOPICS] = {.own = 1}, [RANK_TOLD_SIMILARITY] = {.own = 1},
-		[RANK_TOLD_CO_READ] = {.own = 1}, [RANK_TOLD_GRAMS] = {.own = 1},
-		[RANK_TOLD_BASE] = {.plain = 1}, [RANK_TOLD_CROSSES] = {.plain = 1},
-		[RANK_TOLD_STAGE_ONE] = {.plain = 1}, [RANK_TOLD_LANGUAGE] = {.plain = 1}, [RANK_TOLD_EXPLORE] = {.plain = 1},
-		[RANK_TOLD_HEAD_TO_HEAD] = {.plain = 1}, [RANK_TOLD_SEEN] = {.plain = 1}, [RANK_TOLD_READER] = {.plain = 1},
-		[RANK_TOLD_AGE] = {.plain = 1}, [RANK_TOLD_SHOWS] = {.plain = 1}};
-	if (row->stands < 0 && row->told != RANK_TOLD_AGE && row->told != RANK_TOLD_PREMIUM)
-		return 0;
-	return 2 + of[row->told].own - of[row->told].plain;
-}
-
-/* What a reader is told of joined rows: those that raised the story, the most telling first, nothing that adds less than a
- * twentieth of the largest. Moves them to the front and returns how many. */
-static size_t choose_rows(struct rank_row *rows, size_t n)
-{
-	enum { MOST = 3 };
-	struct rank_row chosen[MOST];
-	size_t n_chosen = 0;
-	double largest = 0;
-	for (size_t i = 0; i < n; i++)
-		largest = rows[i].contribution > largest ? rows[i].contribution : largest;
-	for (size_t i = 0; i < n; i++) {
-		const struct rank_row *row = &rows[i];
-		if (row->told == RANK_TOLD_BASE || row->contribution <= 0 || row->contribution * 20 < largest)
-			continue;
-		size_t k = n_chosen;
-		for (; k > 0; k--) {
-			int more = telling(row) - telling(&chosen[k - 1]);
-			if (more < 0 || (more == 0 && row->contribution <= chosen[k - 1].contribution))
-				break;
-			if (k < MOST)
-				chosen[k] = chosen[k - 1];
-		}
-		if (k < MOST)
-			chosen[k] = *row;
-		n_chosen += n_chosen < MOST;
-	}
-	while (n_chosen > 1 && telling(&chosen[0]) > 0 && telling(&chosen[n_chosen - 1]) == 0)
-		n_chosen--;
-	memcpy(rows, chosen, n_chosen * sizeof(*rows));
-	return n_chosen;
-}
-
 int query_explain_all(struct arena *arena, struct query *query, const struct rank_item *items, size_t n)
 {
 	size_t n_slots = 0;
 	if (!query->example || n == 0)
 		return 0;
 	uint16_t *which = arena_alloc(arena, n * sizeof(*which));
-	struct rank_parts *parts = arena_alloc(arena, n * sizeof(*parts));
-	query->parts = arena_calloc(arena, query->example->n, sizeof(*query->parts));
-	if (!which || !parts || !query->parts)
+	query->parts = arena_alloc(arena, sizeof(*query->parts));
+	query->part_of = arena_calloc(arena, query->example->n, sizeof(*query->part_of));
+	if (!which || !query->parts || !query->part_of)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		ptrdiff_t slot = slot_of(query, &items[i]);
 		if (slot < 0)
 			continue;
-		query->parts[slot] = &parts[n_slots];
 		which[n_slots++] = (uint16_t)slot;
+		query->part_of[slot] = (uint16_t)n_slots;
 	}
-	return rank_shortlist_parts(query->rank.model, &query->two, query->example, which, n_slots, arena, parts);
+	return rank_shortlist_parts(query->rank.model, &query->two, query->example, which, n_slots, arena, query->parts);
 }
 
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                   bool all, struct feed_item *out)
 {
 	ptrdiff_t slot = query->parts ? slot_of(query, item) : -1;
-	if (slot < 0 || !query->parts[slot])
+	if (slot < 0 || query->part_of[slot] == 0)
 		return 1;
 	struct rank_row rows[RANK_ROWS_MAX];
-	size_t n_told = rank_shortlist_explain(w->engine->catalog, &query->rank, query->example, (size_t)slot, item,
-	                                       query->parts[slot], !all, rows);
-	if (all)
-		rank_rows_sort(rows, n_told);
-	else
-		n_told = choose_rows(rows, n_told);
-	struct feed_reason *reasons = arena_calloc(arena, n_told, sizeof(*reasons));
+	const size_t i = (size_t)slot, k = query->part_of[slot] - 1u;
+	size_t n;
+	if (all) {
+		n = rank_shortlist_explain(w->engine->catalog, &query->rank, query->example, i, item, query->parts, k, rows);
+		rank_rows_sort(rows, n);
+	} else {
+		n = rank_shortlist_tell(w->engine->catalog, &query->rank, query->example, i, item, query->parts, k, rows);
+	}
+	struct feed_reason *reasons = arena_alloc(arena, n * sizeof(*reasons));
 	if (!reasons)
 		return -ENOMEM;
-	for (size_t i = 0; i < n_told; i++)
-		reasons[i] = (struct feed_reason){.code = rows[i].code, .group = rank_told_names[rows[i].told], .stands = rows[i].stands,
-		                                  .topic = topics_name(w->engine->topics, rows[i].topic),
-		                                  .label = topics_label(w->engine->topics, rows[i].topic),
-		                                  .contribution = rows[i].contribution};
+	for (size_t r = 0; r < n; r++)
+		reasons[r] = (struct feed_reason){.code = rows[r].code, .group = rank_told_names[rows[r].told], .stands = rows[r].stands,
+		                                  .topic = topics_name(w->engine->topics, rows[r].topic),
+		                                  .label = topics_label(w->engine->topics, rows[r].topic),
+		                                  .contribution = rows[r].contribution};
 	out->reasons = reasons;
-	out->n_reasons = n_told;
+	out->n_reasons = n;
 	return 0;
 }
 
-int query_wait(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
-               const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page)
+int query_waiting(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
+                  const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page,
+                  struct pending_slate **out)
 {
 	enum { POSITION_MAX = 255 };
 	uint16_t *which = arena_calloc(arena, n, sizeof(*which));
 	uint8_t *positions = arena_calloc(arena, n, 1);
 	size_t n_slots = 0;
+	*out = NULL;
 	if (!which || !positions)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
@@ -166,10 +118,14 @@ int query_wait(struct engine_worker *w, struct arena *arena, const struct query 
 	}
 	if (n_slots == 0)
 		return 0;
+	int r = rank_shortlist_by_ctr(query->example, which, n_slots, arena);
+	if (r < 0)
+		return r;
 	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, query->rank.model);
 	struct pending_slate *slate = pending_slate_new(query->example, which, positions, n_slots, feed, page, due_ms);
-	if (slate)
-		slate->reader = query->reader_hash;
-	int r = learning_wait_take(w->engine, slate);
-	return r == -EAGAIN ? 0 : r; /* the queue is full: this slate teaches nothing */
+	if (!slate)
+		return -ENOMEM;
+	slate->reader = query->reader_hash;
+	*out = slate;
+	return 0;
 }

@@ -19,20 +19,25 @@ size_t example_bytes(size_t n, size_t n_columns)
 	       rounded(((n + 2) * n_columns + 1) * sizeof(float));
 }
 
-struct example *example_new(struct arena *arena, size_t n, size_t n_columns)
+struct example *example_at(void *memory, size_t n, size_t n_columns)
 {
-	struct example *e = arena_calloc(arena, 1, sizeof(*e));
-	struct example_slot *slots = arena_calloc(arena, n + 1, sizeof(*slots));
-	float *numbers = arena_calloc(arena, (n + 2) * n_columns + 1, sizeof(*numbers));
-	if (!e || !slots || !numbers)
-		return NULL;
+	char *at = memory;
+	struct example *e = memory;
+	at += rounded(sizeof(*e));
+	e->slots = (struct example_slot *)(void *)at;
+	at += rounded((n + 1) * sizeof(*e->slots));
+	e->columns = (float *)(void *)at;
+	e->mean = e->columns + n * n_columns;
+	e->deviation = e->mean + n_columns;
 	e->n = n;
 	e->n_columns = n_columns;
-	e->slots = slots;
-	e->columns = numbers;
-	e->mean = numbers + n * n_columns;
-	e->deviation = e->mean + n_columns;
 	return e;
+}
+
+struct example *example_new(struct arena *arena, size_t n, size_t n_columns)
+{
+	void *memory = arena_calloc(arena, 1, example_bytes(n, n_columns));
+	return memory ? example_at(memory, n, n_columns) : NULL;
 }
 
 void example_encode(struct buf *b, const struct example *e)

@@ -32,7 +32,7 @@ struct example_slot {
 	uint32_t words[EXAMPLE_WORDS]; /* [n_words] the heaviest terms of its vector */
 	uint8_t n_words;
 	uint8_t position;              /* 1 is the top, 255 that or below; 0 unknown */
-	uint16_t ctr_rank;             /* stories of the shortlist with a higher click-through */
+	uint16_t ctr_rank;             /* stories of the shortlist with a higher click-through; 0 until asked for */
 	uint16_t events;               /* bit per enum event_type */
 	double score;                  /* that the model gave it */
 };
@@ -58,8 +58,11 @@ struct example {
 	float *mean, *deviation;    /* [n_columns] within the shortlist */
 };
 
-/* What example_new takes of an arena. */
+/* What an example takes of memory. */
 size_t example_bytes(size_t n, size_t n_columns);
+/* Lays an example with n slots out in that much memory, aligned to 16: where its arrays begin, and how long they are; the rest
+ * is as it was. */
+struct example *example_at(void *memory, size_t n, size_t n_columns);
 /* Room for n slots in the arena, everything 0. NULL when memory is out. */
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns);
 

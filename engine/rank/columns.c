@@ -4,9 +4,7 @@
 #include "engine/rank/columns.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "engine/base/hash.h"
 #include "engine/rank/kernels.h"
 #include "engine/rank/rank.h"
 
@@ -128,53 +126,4 @@ void rank_inputs(const struct model *m, const struct example *e, const uint16_t 
 		kernels->inputs(x, e->mean, by_z, Z_MOST, N_COLUMNS, z);
 		kernels->inputs(x, e->mean, by_c, C_MOST, N_COLUMNS, z + N_COLUMNS);
 	}
-}
-
-struct cross_list {
-	const struct model *m;
-	uint32_t mask;
-	uint32_t *out;
-	uint8_t *kind;
-	size_t n;
-};
-
-static void add_cross(struct cross_list *l, enum cross kind, uint64_t a, uint64_t b)
-{
-	if (!l->m->learn.crosses[kind])
-		return;
-	l->kind[l->n] = (uint8_t)kind;
-	l->out[l->n++] = (uint32_t)(hash_mix64((a << 32 | b) + ((uint64_t)kind + 1) * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & l->mask;
-}
-
-/* A quarter of a unit of ln is one step, cut at 20 steps either way. */
-static uint64_t ctr_step(float ctr)
-{
-	float steps = ctr * 4 + 32;
-	return (uint64_t)(steps < 12 ? 12 : steps > 52 ? 52 : steps);
-}
-
-/* Twice the binary logarithm, rounded down. */
-static uint64_t length_step(uint64_t n)
-{
-	return n < 4 ? n : 63 - (uint64_t)__builtin_clzll(n * n);
-}
-
-size_t rank_crosses(const struct model *m, const struct example *e, size_t slot, uint32_t mask,
-                    uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX])
-{
-	struct cross_list l = {.m = m, .mask = mask};
-	l.out = out;
-	l.kind = kind;
-	const struct example_slot *s = &e->slots[slot];
-	const float *x = e->columns + slot * e->n_columns;
-	add_cross(&l, CROSS_STORY, s->article, 0);
-	if (s->section) {
-		add_cross(&l, CROSS_SECTION_TOP, s->section, e->top_section);
-		add_cross(&l, CROSS_SECTION_HOUR, s->section, (uint64_t)(e->at_ms / 3600000) % 24);
-	}
-	add_cross(&l, CROSS_RANK_LENGTH, s->ctr_rank < 20 ? s->ctr_rank : 20, length_step(e->n_listed));
-	add_cross(&l, CROSS_CTR_SHOWS, ctr_step(x[COLUMN_CTR + 3]), (uint64_t)lrintf(2 * x[COLUMN_SEEN]));
-	for (size_t i = 0; i < s->n_words && i < CROSS_WORDS; i++)
-		add_cross(&l, CROSS_WORD, s->words[i], 0);
-	return l.n;
 }

@@ -72,12 +72,13 @@ INLINE void moments(const float *x, size_t n, size_t n_columns, float *mean, flo
 	}
 }
 
-INLINE void ranks(const float *x, size_t n, uint16_t *out)
+INLINE void ranks(const float *x, size_t n, const uint16_t *which, size_t n_which, uint16_t *out)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n_which; i++) {
+		const float than = x[which[i]];
 		int32_t over = 0;
 		for (size_t j = 0; j < n; j++)
-			over += x[j] > x[i];
+			over += x[j] > than;
 		out[i] = (uint16_t)over;
 	}
 }
@@ -134,9 +135,9 @@ INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 	{ \
 		moments(x, n, n_columns, mean, deviation); \
 	} \
-	attribute static void ranks_##name(const float *x, size_t n, uint16_t *out) \
+	attribute static void ranks_##name(const float *x, size_t n, const uint16_t *which, size_t n_which, uint16_t *out) \
 	{ \
-		ranks(x, n, out); \
+		ranks(x, n, which, n_which, out); \
 	} \
 	attribute static void inputs_##name(const float *x, const float *mean, const float *by, float limit, size_t n, \
 	                                    float *out) \

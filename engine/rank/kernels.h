@@ -11,8 +11,8 @@ struct kernels {
 	void (*logs)(float *x, size_t n);
 	/* Mean and standard deviation (of the whole, not of a sample) of each of n_columns columns of x[n][n_columns]. n > 0. */
 	void (*moments)(const float *x, size_t n, size_t n_columns, float *mean, float *deviation);
-	/* How many of x[n] are over x[i], into out[i]. */
-	void (*ranks)(const float *x, size_t n, uint16_t *out);
+	/* How many of x[n] are over x[which[i]], into out[i] of n_which. */
+	void (*ranks)(const float *x, size_t n, const uint16_t *which, size_t n_which, uint16_t *out);
 	/* out[n] = x - mean times by, cut at limit either way. */
 	void (*inputs)(const float *x, const float *mean, const float *by, float limit, size_t n, float *out);
 	/* out[n][n_columns] = x - mean of the first n_columns of x[n][stride]; whether any of a row is further than

@@ -9,19 +9,36 @@
 
 /* ---- the list ---- */
 
-/* How many of the list have a higher click-through. */
-static int rank_by_ctr(const struct kernels *kernels, struct example *e, struct arena *arena)
+int rank_shortlist_by_ctr(struct example *e, const uint16_t *which, size_t n, struct arena *arena)
 {
 	float *ctr = arena_alloc(arena, e->n * sizeof(*ctr) + 1);
-	uint16_t *ranks = arena_alloc(arena, e->n * sizeof(*ranks) + 1);
+	uint16_t *ranks = arena_alloc(arena, n * sizeof(*ranks) + 1);
 	if (!ctr || !ranks)
 		return -ENOMEM;
 	for (size_t i = 0; i < e->n; i++)
 		ctr[i] = e->columns[i * e->n_columns + COLUMN_CTR + 3];
-	kernels->ranks(ctr, e->n, ranks);
-	for (size_t i = 0; i < e->n; i++)
-		e->slots[i].ctr_rank = ranks[i];
+	kernels_best()->ranks(ctr, e->n, which, n, ranks);
+	for (size_t i = 0; i < n; i++)
+		e->slots[which[i]].ctr_rank = ranks[i];
 	return 0;
+}
+
+static int rank_all_by_ctr(const struct model *m, const struct rank_stage_two *two, struct example *e,
+                           struct arena *arena)
+{
+	struct rank_part parts[MODEL_MEMBERS_MAX];
+	const size_t n_parts = rank_parts(m, two, parts);
+	bool looked_at = false;
+	for (size_t k = 0; k < n_parts; k++)
+		looked_at = looked_at || parts[k].model->learn.crosses[CROSS_RANK_LENGTH];
+	uint16_t *which = looked_at ? arena_alloc(arena, e->n * sizeof(*which) + 1) : NULL;
+	if (!looked_at)
+		return 0;
+	if (!which)
+		return -ENOMEM;
+	for (size_t i = 0; i < e->n; i++)
+		which[i] = (uint16_t)i;
+	return rank_shortlist_by_ctr(e, which, e->n, arena);
 }
 
 int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
@@ -45,7 +62,7 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
 		return r;
 	if (n > 0)
 		g->kernels->moments(e->columns, n, N_COLUMNS, e->mean, e->deviation);
-	r = rank_by_ctr(g->kernels, e, arena);
+	r = rank_all_by_ctr(request->model, two, e, arena);
 	if (r == 0)
 		*out = e;
 	return r;
@@ -81,29 +98,6 @@ uint64_t rank_step(const struct model *m, const struct rank_stage_two *two)
 static bool is_still(const struct rank_learned *l)
 {
 	return !l || atomic_load_explicit(l->changes, memory_order_acquire) == l->changes_then;
-}
-
-/* Sums of the crosses' weights into sums[n]. They lie all over a large table: those of stories to come are on their way while
- * one is added up. */
-static void sum_crosses(const struct rank_part *part, const struct example *e, float *sums)
-{
-	enum { AHEAD = 8 };
-	const struct rank_learned *l = part->learned;
-	uint32_t at[AHEAD][CROSS_SLOTS_MAX];
-	size_t n[AHEAD];
-	for (size_t i = 0; i < e->n + AHEAD; i++) {
-		size_t place = i % AHEAD;
-		uint8_t kind[CROSS_SLOTS_MAX];
-		if (i >= AHEAD) {
-			float sum = 0;
-			for (size_t k = 0; k < n[place]; k++)
-				sum += atomic_load_explicit(&l->crosses[at[place][k]], memory_order_acquire);
-			sums[i - AHEAD] = l->cross_part * sum;
-		}
-		n[place] = i < e->n ? rank_crosses(part->model, e, i, l->cross_mask, at[place], kind) : 0;
-		for (size_t k = 0; k < n[place]; k++)
-			__builtin_prefetch(&l->crosses[at[place][k]]);
-	}
 }
 
 /* Scratch of scoring, of the arena. */
@@ -181,14 +175,16 @@ static int score_distances(const struct rank_part *part, const struct example *e
 }
 
 int rank_part_explain(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
-                      struct arena *arena, uint16_t *order, double *columns, double *base)
+                      struct arena *arena, double *out)
 {
 	const float *params = part->learned ? part->learned->params : NULL;
-	uint16_t *cut = arena_alloc(arena, n * sizeof(*cut) + 1);
+	uint16_t *near = arena_alloc(arena, n * sizeof(*near) + 1), *cut = arena_alloc(arena, n * sizeof(*cut) + 1);
+	uint16_t *slots = arena_alloc(arena, n * sizeof(*slots) + 1);
 	float *rows = arena_alloc(arena, n * 2 * N_COLUMNS * sizeof(*rows) + 1);
+	double *base = arena_alloc(arena, n * sizeof(*base) + 1);
 	struct distances d;
 	size_t n_near = 0, n_cut = 0;
-	if (!cut || !rows)
+	if (!near || !cut || !slots || !rows || !base)
 		return -ENOMEM;
 	if (model_learns(part->model))
 		distances_prepare(part->model, e, &d);
@@ -197,22 +193,30 @@ int rank_part_explain(const struct rank_part *part, const struct example *e, con
 		if (!beyond)
 			kernels_best()->distances(e->columns + which[i] * e->n_columns, 1, e->n_columns, d.n_columns, e->mean, d.most,
 			                          rows + n_near * d.n_columns, &beyond);
-		order[beyond ? n - 1 - n_cut : n_near] = (uint16_t)i;
+		near[n_near] = cut[n_cut] = (uint16_t)i;
 		n_near += !beyond;
 		n_cut += beyond;
 	}
 	if (n_near > 0) {
 		const struct model_distances by = {.n = n_near, .n_columns = d.n_columns, .rows = rows, .by_z = d.by_z,
 		                                   .by_c = d.by_c};
-		model_explain_distances(part->model, params, &by, columns, base);
+		model_explain_distances(part->model, params, &by, out, base);
 	}
 	if (n_cut == 0)
 		return 0;
+	for (size_t k = n_near; k-- > 0;) /* each to its place, which is no earlier one */
+		memmove(out + near[k] * (size_t)N_COLUMNS, out + k * N_COLUMNS, N_COLUMNS * sizeof(*out));
+	double *of_cut = n_near > 0 ? arena_alloc(arena, n_cut * N_COLUMNS * sizeof(*of_cut)) : out;
+	if (!of_cut)
+		return -ENOMEM;
 	for (size_t k = 0; k < n_cut; k++)
-		cut[k] = which[order[n_near + k]];
-	rank_inputs(part->model, e, cut, n_cut, rows);
+		slots[k] = which[cut[k]];
+	rank_inputs(part->model, e, slots, n_cut, rows);
 	const struct model_slate slate = {.n = n_cut, .n_columns = N_COLUMNS, .inputs = rows};
-	return model_shortlist_explain(part->model, params, &slate, 0, n_cut, columns + n_near * N_COLUMNS, base + n_near);
+	int r = model_shortlist_explain(part->model, params, &slate, 0, n_cut, of_cut, base);
+	for (size_t k = 0; r == 0 && n_near > 0 && k < n_cut; k++)
+		memcpy(out + cut[k] * (size_t)N_COLUMNS, of_cut + k * N_COLUMNS, N_COLUMNS * sizeof(*out));
+	return r;
 }
 
 /* Into s->scores. */
@@ -230,9 +234,11 @@ static int score_part(const struct rank_part *part, const struct example *e, str
 	}
 	if (r < 0 || !l || !l->crosses)
 		return r;
-	sum_crosses(part, e, s->sums);
+	struct crosses crosses;
+	rank_crosses_prepare(&crosses, part->model, e, l->cross_mask);
+	rank_crosses_sum(&crosses, l->crosses, s->sums);
 	for (size_t i = 0; i < e->n; i++)
-		s->scores[i] += (double)s->sums[i];
+		s->scores[i] += (double)(l->cross_part * s->sums[i]);
 	return 0;
 }
 
@@ -266,38 +272,47 @@ static bool item_before(const struct rank_item *a, const struct rank_item *b)
 	return rank_before(a->score, a->published_ms, a->article, b->score, b->published_ms, b->article);
 }
 
-/* Smaller for a higher score. */
-static uint32_t falling(int32_t score)
+/* Places of items[n], best first, into order[n]; other, keys: scratch of the same size. First by where a score stands between
+ * the lowest and the highest, in 14 bits, seven at a time from the lowest (radix sort); then those alike among themselves. */
+static void sort_places(const struct rank_item *items, size_t n, uint16_t *order, uint16_t *other, uint16_t *keys)
 {
-	return ~((uint32_t)score ^ 0x80000000u);
-}
-
-/* Places of items[n], best first, into order[n]; other: scratch of the same size. By score, byte by byte from the lowest (radix
- * sort); those of one score then among themselves. */
-static void sort_places(const struct rank_item *items, size_t n, uint16_t *order, uint16_t *other)
-{
-	uint16_t start[4][257] = {{0}};
+	enum { BITS = 7, DIGITS = 1 << BITS };
+	uint32_t start[DIGITS + 1] = {0}; /* of the low digit, and in the upper half of the high one */
+	int32_t most = INT32_MIN, least = INT32_MAX;
 	for (size_t i = 0; i < n; i++) {
-		order[i] = (uint16_t)i;
-		for (unsigned byte = 0; byte < 4; byte++)
-			start[byte][(falling(items[i].score) >> 8 * byte & 255) + 1]++;
+		most = items[i].score > most ? items[i].score : most;
+		least = items[i].score < least ? items[i].score : least;
 	}
-	for (unsigned byte = 0; byte < 4; byte++) {
-		for (size_t b = 0; b < 256; b++)
-			start[byte][b + 1] = (uint16_t)(start[byte][b + 1] + start[byte][b]);
-		for (size_t i = 0; i < n; i++)
-			other[start[byte][falling(items[order[i]].score) >> 8 * byte & 255]++] = order[i];
-		uint16_t *sorted = other;
-		other = order;
-		order = sorted;
+	const uint32_t range = n > 0 ? (uint32_t)most - (uint32_t)least : 0;
+	const int shift = range >> 2 * BITS ? 32 - 2 * BITS - __builtin_clz(range) : 0;
+	for (size_t i = 0; i < n; i++) {
+		keys[i] = (uint16_t)(((uint32_t)most - (uint32_t)items[i].score) >> shift);
+		start[keys[i] % DIGITS + 1]++;
+		start[keys[i] / DIGITS + 1] += 1 << 16;
+	}
+	for (size_t b = 0; b < DIGITS; b++)
+		start[b + 1] += start[b];
+	for (size_t i = 0; i < n; i++)
+		other[start[keys[i] % DIGITS]++ & UINT16_MAX] = (uint16_t)i;
+	for (size_t i = 0; i < n; i++) {
+		order[start[keys[other[i]] / DIGITS] >> 16] = other[i];
+		start[keys[other[i]] / DIGITS] += 1 << 16;
 	}
 	for (size_t i = 1; i < n; i++) {
-		uint16_t place = order[i];
+		const uint16_t place = order[i];
 		size_t k = i;
-		for (; k > 0 && item_before(&items[place], &items[order[k - 1]]); k--)
+		for (; k > 0 && keys[order[k - 1]] == keys[place] && item_before(&items[place], &items[order[k - 1]]); k--)
 			order[k] = order[k - 1];
 		order[k] = place;
 	}
+}
+
+static int32_t score_of(double raw)
+{
+	const double least = -255, most = 255;
+	raw = raw > least ? raw : least;
+	raw = raw < most ? raw : most;
+	return (int32_t)lrint(raw * RANK_ONE);
 }
 
 int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two, struct example *e,
@@ -305,18 +320,18 @@ int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two
 {
 	double *scores = arena_alloc(arena, n * sizeof(*scores) + 1);
 	struct rank_item *before = arena_alloc(arena, n * sizeof(*before) + 1);
-	uint16_t *order = arena_alloc(arena, 2 * n * sizeof(*order) + 1);
+	uint16_t *order = arena_alloc(arena, 3 * n * sizeof(*order) + 1);
 	if (!scores || !before || !order)
 		return -ENOMEM;
 	int r = rank_shortlist_score(m, two, e, arena, scores);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		items[i].score = (int32_t)lrint(fmin(fmax(scores[i], -255), 255) * RANK_ONE);
-		items[i].listed = (uint16_t)i;
+		before[i] = items[i];
+		before[i].score = score_of(scores[i]);
+		before[i].listed = (uint16_t)i;
 	}
-	sort_places(items, n, order, order + n);
-	memcpy(before, items, n * sizeof(*items));
+	sort_places(before, n, order, order + n, order + 2 * n);
 	for (size_t i = 0; i < n; i++)
 		items[i] = before[order[i]];
 	return 0;

@@ -38,10 +38,16 @@ size_t rank_parts(const struct model *m, const struct rank_stage_two *two, struc
 uint64_t rank_step(const struct model *m, const struct rank_stage_two *two);
 
 /* Measures every column of items[n] (at most LIMIT_FEED_DEPTH), which rank_pool or rank_score has scored, into a new
- * example in the arena: its slots in the order of the items, positions unknown. Returns 0 or -ENOMEM. */
+ * example in the arena: its slots in the order of the items, positions unknown, and their ranks by click-through where the
+ * request's model looks at those. Returns 0 or -ENOMEM. */
 int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
                    const struct rank_stage_two *two, const struct rank_item *items, size_t n, struct arena *arena,
                    struct example **out) __attribute__((warn_unused_result));
+
+/* Sets the ranks by click-through of slots which[n]: for those that models may learn from, whichever looks at them. Returns 0
+ * or -ENOMEM. */
+int rank_shortlist_by_ctr(struct example *e, const uint16_t *which, size_t n, struct arena *arena)
+	__attribute__((warn_unused_result));
 
 /* The model's raw scores of an example's slots into out[n]; the example is told which step of the model gave them. Returns 0
  * or -ENOMEM. */
@@ -53,12 +59,14 @@ int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two
 int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two, struct example *e,
                          struct rank_item *items, size_t n, struct arena *arena) __attribute__((warn_unused_result));
 
-/* What a score is made of. */
+/* What the scores of some slots are made of. */
 struct rank_parts {
-	double columns[N_COLUMNS], crosses[N_CROSSES], base;
-	bool linear; /* in the stage-one score */
+	const double *columns;              /* [n][N_COLUMNS] */
+	const double (*crosses)[N_CROSSES]; /* [n] */
+	bool linear;                        /* in the stage-one score */
+	const struct told_groups *groups;   /* the file's own */
 };
-/* The parts of the scores of slots which[n], into out[n]. Returns 0 or -ENOMEM. */
+/* The parts of the scores of slots which[n], in the arena. Returns 0 or -ENOMEM. */
 int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two, const struct example *e,
                          const uint16_t *which, size_t n, struct arena *arena, struct rank_parts *out)
 	__attribute__((warn_unused_result));
@@ -73,15 +81,21 @@ struct rank_row {
 };
 enum { RANK_ROWS_MAX = N_COLUMNS + N_CROSSES + 1 + RANK_REASONS_MAX };
 
-/* The rows of slot i, of whose score these are the parts, in no order. They sum to the item's score (RANK_ONE to the unit)
- * within 1e-6. A score that was taken among other stories, on an earlier page, began elsewhere: the difference is the base's.
- * item is the slot's, and live. The stage-one score's part is given in its own rows. joined: rows that say the same of the
- * same topic as one, under the name of what they say; it stands where the largest of them that raise the story does. Returns
- * how many. */
+/* The rows of slot i, of whose score the k-th of these are the parts, in no order. They sum to the item's score (RANK_ONE to
+ * the unit) within 1e-6. A score that was taken among other stories, on an earlier page, began elsewhere: the difference is
+ * the base's. item is the slot's, and live. The stage-one score's part is given in its own rows. Returns how many. */
 size_t rank_shortlist_explain(const struct catalog *c, const struct rank_request *request, const struct example *e, size_t i,
-                              const struct rank_item *item, const struct rank_parts *parts, bool joined,
+                              const struct rank_item *item, const struct rank_parts *parts, size_t k,
                               struct rank_row out[RANK_ROWS_MAX]);
 /* Largest absolute contribution first. */
 void rank_rows_sort(struct rank_row *rows, size_t n);
+
+/* What a reader is told of the same: rows that say the same of the same topic as one, under the name of what they say; it
+ * stands where the largest of them that raise the story does. Of these those that raised the story, the most telling first,
+ * nothing that adds less than a twentieth of the largest. Returns how many. */
+enum { RANK_TOLD_MOST = 3 };
+size_t rank_shortlist_tell(const struct catalog *c, const struct rank_request *request, const struct example *e, size_t i,
+                           const struct rank_item *item, const struct rank_parts *parts, size_t k,
+                           struct rank_row out[RANK_TOLD_MOST]);
 
 #endif

@@ -2,22 +2,9 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/rank/shortlist_internal.h"
-
-/* What says the same of no topic. */
-struct sum {
-	double all, most; /* most: the largest part that raises the story; it stands where that does */
-	int stands;
-};
-
-struct rows {
-	struct rank_row *out;
-	size_t n;
-	bool joined;  /* rows that say the same of the same topic are one */
-	double *most; /* joined: [n] as of a sum */
-	struct sum sums[N_RANK_TOLD]; /* joined: rows to come, without a topic */
-};
 
 /* Features that say the same as a group of columns are told with it. */
 static const uint8_t told_features[N_FEATURES] = {
@@ -30,193 +17,227 @@ static const uint8_t told_features[N_FEATURES] = {
 	[FEATURE_POPULAR_12H] = RANK_TOLD_POPULARITY, [FEATURE_POPULAR_48H] = RANK_TOLD_POPULARITY,
 	[FEATURE_CTR] = RANK_TOLD_POPULARITY, [FEATURE_BOOST] = RANK_TOLD_BOOST, [FEATURE_EXPLORE] = RANK_TOLD_EXPLORE};
 
-/* A joined row with a topic. */
-static void join_row(struct rows *rows, unsigned told, int stands, uint32_t topic, double contribution)
-{
-	size_t at = 0;
-	while (at < rows->n && (rows->out[at].told != told || rows->out[at].topic != topic))
-		at++;
-	if (at == rows->n) {
-		rows->out[at] = (struct rank_row){.code = rank_told_names[told], .told = told, .topic = topic};
-		rows->most[at] = 0;
-		rows->n++;
-	}
-	rows->out[at].contribution += contribution;
-	if (contribution > rows->most[at]) {
-		rows->most[at] = contribution;
-		rows->out[at].stands = stands;
-	}
-}
+/* ---- topics ---- */
 
-static inline void add_row(struct rows *rows, const char *code, unsigned told, int stands, uint32_t topic,
-                           double contribution)
-{
-	struct sum *sum = &rows->sums[told];
-	if (contribution == 0)
-		return;
-	if (!rows->joined) {
-		rows->out[rows->n++] = (struct rank_row){
-			.code = code, .told = told, .stands = stands, .topic = topic, .contribution = contribution};
-	} else if (topic) {
-		join_row(rows, told, stands, topic, contribution);
-	} else {
-		sum->all += contribution;
-		sum->stands = contribution > sum->most ? stands : sum->stands;
-		sum->most = contribution > sum->most ? contribution : sum->most;
-	}
-}
+/* What the topic of a column's row is; the columns that have one stand side by side. */
+enum topical { NO_TOPIC, BY_SECTION, BY_SOURCE, BY_TAG, BY_TERM, BY_PLACE, N_TOPICALS };
+enum { TOPICAL_FIRST = COLUMN_SECTION_ALL, TOPICAL_END = COLUMN_PLACE + 1 };
+static const uint8_t topicals[N_COLUMNS] = {
+	[COLUMN_SECTION_ALL] = BY_SECTION, [COLUMN_SECTION_RECENT] = BY_SECTION, [COLUMN_SECTION_NEXT] = BY_SECTION,
+	[COLUMN_SOURCE_ALL] = BY_SOURCE, [COLUMN_TOPIC_SHORT] = BY_TAG, [COLUMN_TOPIC_LONG] = BY_TAG,
+	[COLUMN_TERM_SHORT] = BY_TERM, [COLUMN_TERM_LONG] = BY_TERM, [COLUMN_PLACE] = BY_PLACE};
 
-static void end_rows(struct rows *rows)
+/* Of the story's topics of each kind the one that says most of the reader's interest in it; 0 where none says anything. */
+static void find_telling(const struct rank_request *q, const struct rank_item *item, uint32_t topics[N_TOPICALS])
 {
-	for (unsigned told = 0; rows->joined && told < N_RANK_TOLD; told++)
-		if (rows->sums[told].all != 0)
-			rows->out[rows->n++] = (struct rank_row){.code = rank_told_names[told], .told = told,
-			                                         .stands = rows->sums[told].stands,
-			                                         .contribution = rows->sums[told].all};
-}
-
-static inline void add_column(struct rows *rows, const struct example *e, size_t i, enum column column, uint32_t topic,
-                              double contribution)
-{
-	float ahead = e->columns[i * e->n_columns + column] - e->mean[column];
-	add_row(rows, rank_column_names[column], rank_column_told[column], (ahead > 0) - (ahead < 0), topic, contribution);
-}
-
-/* The topic of the story that says most of the reader's interest in it, for the columns of that group. */
-static uint32_t telling_topic(const struct rank_request *q, const struct rank_item *item, enum column column)
-{
+	static const uint8_t kinds[N_TOPIC_NAMESPACES] = {
+		[TOPIC_TAG] = BY_TAG, [TOPIC_AUTHOR] = BY_TAG, [TOPIC_TERM] = BY_TERM, [TOPIC_PLACE] = BY_PLACE};
+	float most[N_TOPICALS] = {0};
 	size_t n;
-	uint32_t best = 0;
-	float most = 0;
 	const struct topic_term *vector = catalog_vector(item->segment, item->slot, &n);
 	for (size_t i = 0; q->reader.profile && i < n; i++) {
-		enum topic_namespace ns = topic_namespace_of(vector[i].topic);
-		bool of_column = column == COLUMN_PLACE ? ns == TOPIC_PLACE
-		                 : column == COLUMN_TERM_SHORT || column == COLUMN_TERM_LONG
-		                     ? ns == TOPIC_TERM
-		                     : ns == TOPIC_TAG || ns == TOPIC_AUTHOR;
-		if (!of_column)
+		const unsigned kind = kinds[topic_namespace_of(vector[i].topic)];
+		if (kind == NO_TOPIC)
 			continue;
 		struct profile_interest interest =
 			profile_read_topic(q->profile_config, q->reader.profile, vector[i].topic, q->now_ms);
 		float weight = fabsf(interest.short_term + interest.long_term) * (float)vector[i].weight;
-		if (weight > most) {
-			most = weight;
-			best = vector[i].topic;
+		if (weight > most[kind]) {
+			most[kind] = weight;
+			topics[kind] = vector[i].topic;
 		}
 	}
-	return best;
 }
 
-static uint32_t topic_of(const struct rank_request *q, const struct rank_item *item, enum column column)
+static void find_topics(const struct rank_request *q, const struct rank_item *item, const double columns[N_COLUMNS],
+                        uint32_t topics[N_TOPICALS])
 {
-	switch (column) {
-	case COLUMN_SECTION_ALL:
-	case COLUMN_SECTION_RECENT:
-	case COLUMN_SECTION_NEXT:
-		return item->segment->section[item->slot];
-	case COLUMN_SOURCE_ALL:
-		return item->segment->source[item->slot];
-	case COLUMN_TOPIC_SHORT:
-	case COLUMN_TOPIC_LONG:
-	case COLUMN_TERM_SHORT:
-	case COLUMN_TERM_LONG:
-	case COLUMN_PLACE:
-		return telling_topic(q, item, column);
-	default:
-		return 0;
-	}
+	bool any = false;
+	memset(topics, 0, N_TOPICALS * sizeof(*topics));
+	topics[BY_SECTION] = item->segment->section[item->slot];
+	topics[BY_SOURCE] = item->segment->source[item->slot];
+	for (size_t c = COLUMN_TOPIC_SHORT; c < TOPICAL_END; c++)
+		any = any || columns[c] != 0;
+	if (any)
+		find_telling(q, item, topics);
 }
 
-static void add_crosses(const struct rank_part *part, const struct example *e, size_t i, struct rank_parts *x)
+/* ---- what scores are made of ---- */
+
+static void add_crosses(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
+                        double (*out)[N_CROSSES])
 {
 	const struct rank_learned *l = part->learned;
+	struct crosses crosses;
 	uint32_t at[CROSS_SLOTS_MAX];
 	uint8_t kind[CROSS_SLOTS_MAX];
 	if (!l || !l->crosses)
 		return;
-	size_t n = rank_crosses(part->model, e, i, l->cross_mask, at, kind);
-	for (size_t k = 0; k < n; k++)
-		x->crosses[kind[k]] += part->weight * (double)(l->cross_part * atomic_load_explicit(&l->crosses[at[k]],
-		                                                                                    memory_order_relaxed));
+	rank_crosses_prepare(&crosses, part->model, e, l->cross_mask);
+	for (size_t i = 0; i < n; i++) {
+		const size_t n_slots = rank_crosses(&crosses, which[i], at, kind);
+		for (size_t k = 0; k < n_slots; k++) {
+			float weight = l->cross_part * atomic_load_explicit(&l->crosses[at[k]], memory_order_relaxed);
+			out[i][kind[k]] += part->weight * (double)weight;
+		}
+	}
+}
+
+/* Columns that say the same, of the same topic if they have one: added up for every story. Those with a topic come first, the
+ * crosses last and without columns. */
+struct told_groups {
+	size_t n, n_topical;
+	struct told_group {
+		uint8_t told, topical, first, end; /* in columns */
+	} groups[N_COLUMNS + 1]; /* [n] */
+	uint8_t columns[N_COLUMNS];
+	uint8_t plain[N_RANK_TOLD]; /* 1 + the group of what is told so and has no topic; 0 none */
+};
+
+static bool is_looked_at(const struct rank_part *parts, size_t n_parts, size_t column)
+{
+	bool on = false;
+	for (size_t k = 0; k < n_parts; k++)
+		on = on || parts[k].model->columns[column];
+	return on;
+}
+
+static void group_columns(struct told_groups *g, const struct rank_part *parts, size_t n_parts)
+{
+	uint8_t number[N_RANK_TOLD][N_TOPICALS] = {{0}}, group_of[N_COLUMNS], end = 0;
+	g->n = 0;
+	for (size_t k = 0; k < N_COLUMNS; k++) {
+		const size_t c = (k + TOPICAL_FIRST) % N_COLUMNS;
+		const unsigned told = rank_column_told[c], topical = topicals[c];
+		group_of[c] = 0;
+		if (k == TOPICAL_END - TOPICAL_FIRST)
+			g->n_topical = g->n;
+		if (!is_looked_at(parts, n_parts, c))
+			continue;
+		if (number[told][topical] == 0) {
+			g->groups[g->n] = (struct told_group){.told = (uint8_t)told, .topical = (uint8_t)topical};
+			number[told][topical] = (uint8_t)++g->n;
+		}
+		group_of[c] = number[told][topical];
+		g->groups[group_of[c] - 1].end++; /* how many, for now */
+	}
+	g->groups[g->n++] = (struct told_group){.told = RANK_TOLD_CROSSES};
+	for (size_t i = 0; i < g->n; i++) {
+		g->groups[i].first = end;
+		end = (uint8_t)(end + g->groups[i].end);
+		g->groups[i].end = g->groups[i].first;
+	}
+	for (size_t c = 0; c < N_COLUMNS; c++)
+		if (group_of[c])
+			g->columns[g->groups[group_of[c] - 1].end++] = (uint8_t)c;
+	for (size_t t = 0; t < N_RANK_TOLD; t++)
+		g->plain[t] = number[t][NO_TOPIC];
 }
 
 int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two, const struct example *e,
                          const uint16_t *which, size_t n, struct arena *arena, struct rank_parts *out)
 {
 	struct rank_part parts[MODEL_MEMBERS_MAX];
-	size_t n_parts = rank_parts(m, two, parts);
-	uint16_t *order = arena_alloc(arena, n * sizeof(*order) + 1);
-	double *columns = arena_alloc(arena, n * (N_COLUMNS + 1) * sizeof(*columns) + 1), *base = columns + n * N_COLUMNS;
-	if (!order || !columns)
+	const size_t n_parts = rank_parts(m, two, parts), n_numbers = n * N_COLUMNS;
+	const bool is_sum = m->kind == MODEL_ENSEMBLE;
+	double *columns = arena_alloc(arena, n_numbers * sizeof(*columns) + 1);
+	double *of_one = is_sum ? arena_alloc(arena, n_numbers * sizeof(*of_one) + 1) : columns;
+	double (*crosses)[N_CROSSES] = arena_calloc(arena, n, sizeof(*crosses));
+	struct told_groups *groups = arena_alloc(arena, sizeof(*groups));
+	bool linear = true;
+	if (!columns || !of_one || !crosses || !groups)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		out[i] = (struct rank_parts){.linear = true};
+	if (is_sum)
+		memset(columns, 0, n_numbers * sizeof(*columns));
 	for (size_t k = 0; k < n_parts; k++) {
-		int r = rank_part_explain(&parts[k], e, which, n, arena, order, columns, base);
+		int r = rank_part_explain(&parts[k], e, which, n, arena, of_one);
 		if (r < 0)
 			return r;
-		for (size_t i = 0; i < n; i++) {
-			struct rank_parts *of = &out[order[i]];
-			for (int c = 0; c < N_COLUMNS; c++)
-				of->columns[c] += parts[k].weight * columns[i * N_COLUMNS + (size_t)c];
-			of->base += parts[k].weight * base[i];
-			of->linear = of->linear && parts[k].model->kind != MODEL_GBDT;
-			add_crosses(&parts[k], e, which[order[i]], of);
-		}
+		for (size_t i = 0; is_sum && i < n_numbers; i++)
+			columns[i] += parts[k].weight * of_one[i];
+		add_crosses(&parts[k], e, which, n, crosses);
+		linear = linear && parts[k].model->kind != MODEL_GBDT;
 	}
+	group_columns(groups, parts, n_parts);
+	*out = (struct rank_parts){.columns = columns, .crosses = (const double (*)[N_CROSSES])crosses, .groups = groups,
+	                           .linear = linear};
 	return 0;
 }
 
-/* The stage-one score's part, in the rows that make that score: what one unit of it is worth here, times each row. The
+static int stands(const struct example *e, size_t i, size_t column)
+{
+	float ahead = e->columns[i * e->n_columns + column] - e->mean[column];
+	return (ahead > 0) - (ahead < 0);
+}
+
+/* The stage-one score's part of a score: what one unit of it is worth here, times each of the rows that make it. The
  * shortlist's mean, against which parts are measured, goes to the base. Where a unit is worth less than nothing, the rows
  * would say of each interest the opposite of what it is: then the part is one row; and trees set no price on a unit. */
-static void add_stage_one(struct rows *rows, const struct catalog *c, const struct rank_request *q,
-                         const struct example *e, size_t i, const struct rank_item *item,
-                         const struct rank_parts *parts, double *base)
+struct stage_one {
+	double worth; /* of one RANK_ONEth of a unit; 0: the part is one row */
+	size_t n;
+	struct rank_reason rows[RANK_REASONS_MAX]; /* [n] */
+};
+
+static void find_stage_one(struct stage_one *s, const struct catalog *c, const struct rank_request *q,
+                           const struct example *e, size_t i, const struct rank_item *item, double part, bool linear)
 {
-	struct rank_reason reasons[RANK_REASONS_MAX];
-	double part = parts->columns[COLUMN_STAGE_ONE];
-	double x = (double)e->columns[i * e->n_columns + COLUMN_STAGE_ONE], ahead = x - (double)e->mean[COLUMN_STAGE_ONE];
-	double sum = 0;
-	double worth = !parts->linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
-	if (worth <= 0) {
-		add_column(rows, e, i, COLUMN_STAGE_ONE, 0, part);
+	double x = (double)e->columns[i * e->n_columns + COLUMN_STAGE_ONE];
+	double ahead = x - (double)e->mean[COLUMN_STAGE_ONE];
+	double worth = !linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
+	s->worth = worth > 0 ? worth / RANK_ONE : 0;
+	s->n = worth > 0 ? rank_rows(q, item->segment, item->slot, catalog_view(c)->minute_ms, s->rows) : 0;
+}
+
+/* ---- every row ---- */
+
+struct rows {
+	struct rank_row *out;
+	size_t n;
+	double sum;
+};
+
+static void add_row(struct rows *rows, struct rank_row row)
+{
+	if (row.contribution == 0)
 		return;
-	}
-	size_t n = rank_rows(q, item->segment, item->slot, catalog_view(c)->minute_ms, reasons);
-	for (size_t k = 0; k < n; k++) {
-		const char *code = rank_feature_names[reasons[k].feature];
-		double contribution = worth * reasons[k].contribution / RANK_ONE;
-		add_row(rows, code, told_features[reasons[k].feature], 0, reasons[k].topic, contribution);
-		sum += contribution;
-	}
-	*base += part - sum;
+	rows->out[rows->n++] = row;
+	rows->sum += row.contribution;
+}
+
+static void add_column(struct rows *rows, const struct example *e, size_t i, size_t column, uint32_t topic,
+                       double contribution)
+{
+	add_row(rows, (struct rank_row){.code = rank_column_names[column], .told = rank_column_told[column],
+	                                .stands = stands(e, i, column), .topic = topic, .contribution = contribution});
 }
 
 size_t rank_shortlist_explain(const struct catalog *catalog, const struct rank_request *request, const struct example *e,
-                              size_t i, const struct rank_item *item, const struct rank_parts *parts, bool joined,
+                              size_t i, const struct rank_item *item, const struct rank_parts *parts, size_t k,
                               struct rank_row out[RANK_ROWS_MAX])
 {
 	static const char *const codes[N_CROSSES] = {
 		[CROSS_STORY] = "cross_story", [CROSS_SECTION_TOP] = "cross_section_top",
 		[CROSS_SECTION_HOUR] = "cross_section_hour", [CROSS_RANK_LENGTH] = "cross_rank_length",
 		[CROSS_CTR_SHOWS] = "cross_ctr_shows", [CROSS_WORD] = "cross_word"};
-	double most[RANK_ROWS_MAX], sum = 0;
-	struct rows rows = {.out = out, .joined = joined, .most = most};
-	for (int k = 0; k < N_CROSSES; k++) {
-		add_row(&rows, codes[k], RANK_TOLD_CROSSES, 0, 0, parts->crosses[k]);
-		sum += parts->crosses[k];
+	const double *columns = parts->columns + k * N_COLUMNS;
+	struct rows rows = {.out = out};
+	struct stage_one stage_one;
+	uint32_t topics[N_TOPICALS];
+	find_topics(request, item, columns, topics);
+	find_stage_one(&stage_one, catalog, request, e, i, item, columns[COLUMN_STAGE_ONE], parts->linear);
+	for (size_t c = 0; c < N_CROSSES; c++)
+		add_row(&rows, (struct rank_row){.code = codes[c], .told = RANK_TOLD_CROSSES, .contribution = parts->crosses[k][c]});
+	for (size_t c = 0; c < N_COLUMNS; c++)
+		if (c != COLUMN_STAGE_ONE || stage_one.worth == 0)
+			add_column(&rows, e, i, c, topics[topicals[c]], columns[c]);
+	for (size_t r = 0; r < stage_one.n; r++) {
+		const struct rank_reason *row = &stage_one.rows[r];
+		add_row(&rows, (struct rank_row){.code = rank_feature_names[row->feature], .told = told_features[row->feature],
+		                                 .topic = row->topic, .contribution = stage_one.worth * row->contribution});
 	}
-	for (int c = 0; c < N_COLUMNS; c++) {
-		sum += parts->columns[c];
-		if (c != COLUMN_STAGE_ONE && parts->columns[c] != 0)
-			add_column(&rows, e, i, (enum column)c, topic_of(request, item, (enum column)c), parts->columns[c]);
-	}
-	double base = (double)item->score / RANK_ONE - sum;
-	add_stage_one(&rows, catalog, request, e, i, item, parts, &base);
-	add_row(&rows, "base", RANK_TOLD_BASE, 0, 0, base);
-	end_rows(&rows);
+	add_row(&rows, (struct rank_row){.code = "base", .told = RANK_TOLD_BASE,
+	                                 .contribution = (double)item->score / RANK_ONE - rows.sum});
 	return rows.n;
 }
 
@@ -230,4 +251,201 @@ static int largest_first(const void *a, const void *b)
 void rank_rows_sort(struct rank_row *rows, size_t n)
 {
 	qsort(rows, n, sizeof(*rows), largest_first);
+}
+
+/* ---- what a reader is told ---- */
+
+enum { SUMS_MAX = N_COLUMNS + 1 + RANK_REASONS_MAX };
+
+/* Rows that say the same of the same topic, added up: a sum for each group of columns, then those of stage one's rows that go
+ * with no group. Where a sum stands is where the largest of its rows that raise the story does. */
+struct told_sums {
+	size_t n;
+	double all[SUMS_MAX]; /* [n] */
+	double most[N_COLUMNS + 1]; /* of groups: the largest of stage one's rows in it, which stand nowhere; 0 none */
+	uint32_t topic[SUMS_MAX]; /* [n] */
+	uint8_t told[SUMS_MAX];   /* [n] */
+	double base;
+};
+
+/* Where the story has no topic of two kinds, they are told as one: the first group's. */
+static size_t joined_with(const struct told_groups *g, size_t i, const uint32_t topics[N_TOPICALS])
+{
+	size_t k = i;
+	if (i < g->n_topical && topics[g->groups[i].topical] == 0)
+		for (k = 0; g->groups[k].told != g->groups[i].told || topics[g->groups[k].topical] != 0;)
+			k++;
+	return k;
+}
+
+static void add_columns(struct told_sums *s, const struct told_groups *g, const double *columns,
+                        const uint32_t topics[N_TOPICALS])
+{
+	memset(s->all, 0, g->n * sizeof(*s->all));
+	memset(s->most, 0, g->n * sizeof(*s->most));
+	for (size_t i = 0; i < g->n; i++) {
+		const struct told_group *group = &g->groups[i];
+		double all = 0;
+		for (size_t k = group->first; k < group->end; k++)
+			all += columns[g->columns[k]];
+		s->all[joined_with(g, i, topics)] += all;
+		s->topic[i] = topics[group->topical];
+		s->told[i] = group->told;
+	}
+	s->n = g->n;
+}
+
+/* The sum that a row of stage one's goes with; s->n: none yet. No two rows are of one feature and topic, nor do two features
+ * with a topic say the same. */
+static size_t sum_of(const struct told_sums *s, const struct told_groups *g, unsigned told, uint32_t topic,
+                     const uint32_t topics[N_TOPICALS])
+{
+	if (topic) {
+		for (size_t i = 0; i < g->n_topical; i++)
+			if (g->groups[i].told == told && topics[g->groups[i].topical] == topic)
+				return i;
+		return s->n;
+	}
+	size_t i = g->plain[told] ? g->plain[told] - 1u : g->n;
+	while (i < s->n && (s->told[i] != told || s->topic[i] != 0))
+		i++;
+	return i;
+}
+
+static void add_stage_one(struct told_sums *s, const struct told_groups *g, const struct stage_one *one,
+                          const uint32_t topics[N_TOPICALS])
+{
+	for (size_t r = 0; r < one->n; r++) {
+		const struct rank_reason *row = &one->rows[r];
+		const unsigned told = told_features[row->feature];
+		const double contribution = one->worth * row->contribution;
+		const size_t i = sum_of(s, g, told, row->topic, topics);
+		if (i == s->n) {
+			s->told[i] = (uint8_t)told;
+			s->topic[i] = row->topic;
+			s->all[i] = contribution;
+			s->n++;
+			continue;
+		}
+		s->all[i] += contribution;
+		if (i < g->n)
+			s->most[i] = contribution > s->most[i] ? contribution : s->most[i];
+	}
+}
+
+static void add_up(struct told_sums *s, const struct rank_item *item, const struct rank_parts *parts, size_t k,
+                   const struct stage_one *one, const uint32_t topics[N_TOPICALS])
+{
+	const struct told_groups *g = parts->groups;
+	double all = 0;
+	add_columns(s, g, parts->columns + k * N_COLUMNS, topics);
+	for (size_t c = 0; c < N_CROSSES; c++)
+		s->all[g->n - 1] += parts->crosses[k][c];
+	if (one->worth != 0)
+		s->all[g->plain[RANK_TOLD_STAGE_ONE] - 1] = 0; /* in its rows */
+	add_stage_one(s, g, one, topics);
+	for (size_t i = 0; i < s->n; i++)
+		all += s->all[i];
+	s->base = (double)item->score / RANK_ONE - all;
+}
+
+/* Where sum i stands; 0 where it has no column that raises the story, or one of stage one's rows raises it more. */
+static int sum_stands(const struct told_sums *s, const struct told_groups *g, const struct example *e, size_t slot,
+                      const double *columns, size_t i)
+{
+	size_t column = N_COLUMNS, end = i < g->n_topical ? g->n_topical : i + 1;
+	double largest = 0;
+	for (size_t k = i; k < end && i < g->n; k++) {
+		if (s->told[k] != s->told[i] || s->topic[k] != s->topic[i])
+			continue;
+		for (size_t at = g->groups[k].first; at < g->groups[k].end; at++) {
+			const size_t c = g->columns[at];
+			column = columns[c] > largest ? c : column;
+			largest = columns[c] > largest ? columns[c] : largest;
+		}
+	}
+	return column == N_COLUMNS || s->most[i] > largest ? 0 : stands(e, slot, column);
+}
+
+/* How telling a row is: what the reader did or chose, then what is true of the story, then what goes without saying. What
+ * a story has less of than others is told where there is nothing else to tell. */
+static int telling(unsigned told, int stands)
+{
+	static const struct {
+		uint8_t own, plain;
+	} of[N_RANK_TOLD] = {
+		[RANK_TOLD_TOPIC_SHORT] = {.own = 1}, [RANK_TOLD_TOPIC_LONG] = {.own = 1}, [RANK_TOLD_SECTION] = {.own = 1},
+		[RANK_TOLD_SOURCE] = {.own = 1}, [RANK_TOLD_PLACE] = {.own = 1}, [RANK_TOLD_FOLLOW] = {.own = 1},
+		[RANK_TOLD_HOME] = {.own = 1}, [RANK_TOLD_TOPICS] = {.own = 1}, [RANK_TOLD_SIMILARITY] = {.own = 1},
+		[RANK_TOLD_CO_READ] = {.own = 1}, [RANK_TOLD_GRAMS] = {.own = 1},
+		[RANK_TOLD_BASE] = {.plain = 1}, [RANK_TOLD_CROSSES] = {.plain = 1},
+		[RANK_TOLD_STAGE_ONE] = {.plain = 1}, [RANK_TOLD_LANGUAGE] = {.plain = 1}, [RANK_TOLD_EXPLORE] = {.plain = 1},
+		[RANK_TOLD_HEAD_TO_HEAD] = {.plain = 1}, [RANK_TOLD_SEEN] = {.plain = 1}, [RANK_TOLD_READER] = {.plain = 1},
+		[RANK_TOLD_AGE] = {.plain = 1}, [RANK_TOLD_SHOWS] = {.plain = 1}};
+	if (stands < 0 && told != RANK_TOLD_AGE && told != RANK_TOLD_PREMIUM)
+		return 0;
+	return 2 + of[told].own - of[told].plain;
+}
+
+/* The sums that are told, the most telling first, then the largest. */
+struct chosen {
+	size_t n;
+	struct choice {
+		size_t sum;
+		double all;
+		int telling, stands;
+	} choices[RANK_TOLD_MOST]; /* [n] */
+};
+
+static void choose(struct chosen *chosen, struct choice x)
+{
+	size_t k = chosen->n;
+	for (; k > 0; k--) {
+		const struct choice *before = &chosen->choices[k - 1];
+		if (x.telling < before->telling || (x.telling == before->telling && x.all <= before->all))
+			break;
+		if (k < RANK_TOLD_MOST)
+			chosen->choices[k] = *before;
+	}
+	if (k < RANK_TOLD_MOST)
+		chosen->choices[k] = x;
+	chosen->n += chosen->n < RANK_TOLD_MOST;
+}
+
+static double largest_of(const struct told_sums *s)
+{
+	double largest = s->base > 0 ? s->base : 0;
+	for (size_t i = 0; i < s->n; i++)
+		largest = s->all[i] > largest ? s->all[i] : largest;
+	return largest;
+}
+
+size_t rank_shortlist_tell(const struct catalog *catalog, const struct rank_request *request, const struct example *e,
+                           size_t i, const struct rank_item *item, const struct rank_parts *parts, size_t k,
+                           struct rank_row out[RANK_TOLD_MOST])
+{
+	const double *columns = parts->columns + k * N_COLUMNS;
+	struct chosen chosen;
+	struct stage_one stage_one;
+	struct told_sums sums;
+	uint32_t topics[N_TOPICALS];
+	find_topics(request, item, columns, topics);
+	find_stage_one(&stage_one, catalog, request, e, i, item, columns[COLUMN_STAGE_ONE], parts->linear);
+	add_up(&sums, item, parts, k, &stage_one, topics);
+	const double largest = largest_of(&sums);
+	chosen.n = 0;
+	for (size_t s = 0; s < sums.n && largest > 0; s++) {
+		if (sums.all[s] * 20 < largest)
+			continue;
+		const int where = sum_stands(&sums, parts->groups, e, i, columns, s);
+		choose(&chosen, (struct choice){s, sums.all[s], telling(sums.told[s], where), where});
+	}
+	while (chosen.n > 1 && chosen.choices[0].telling > 0 && chosen.choices[chosen.n - 1].telling == 0)
+		chosen.n--;
+	for (size_t c = 0; c < chosen.n; c++) {
+		const size_t sum = chosen.choices[c].sum;
+		out[c] = (struct rank_row){.code = rank_told_names[sums.told[sum]], .told = sums.told[sum], .topic = sums.topic[sum],
+		                           .stands = chosen.choices[c].stands, .contribution = sums.all[sum]};
+	}
+	return chosen.n;
 }

@@ -107,7 +107,7 @@ static inline void signal(enum signal_kind kind, uint64_t a, uint64_t b, float x
 	signals_add(signals, kind, signal_key(kind, a, b), MINUTE, values);
 }
 
-static inline const struct example *measure(const uint32_t *articles, size_t n)
+static inline struct example *measure(const uint32_t *articles, size_t n)
 {
 	struct rank_item *items = arena_alloc(&arena, n * sizeof(*items));
 	struct example *e = NULL;

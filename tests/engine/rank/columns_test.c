@@ -255,13 +255,14 @@ static void test_signals_of_before(void **state)
 static void test_mean_deviation_and_rank(void **state)
 {
 	static const float clicks[] = {1, 9, 1, 0}; /* of 10 shows each */
+	model.learn.crosses[CROSS_RANK_LENGTH] = true;
 	for (uint32_t i = 0; i < 4; i++) {
 		struct catalog_entry e = entry(i + 1, 0, 0);
 		e.premium = i < 1;
 		publish(e);
 		count(i + 1, clicks[i], 10, 0);
 	}
-	const struct example *x = measure((const uint32_t[]){1, 2, 3, 4}, 4);
+	struct example *x = measure((const uint32_t[]){1, 2, 3, 4}, 4);
 	near((double)x->mean[COLUMN_PREMIUM], 0.25, "mean");
 	near((double)x->deviation[COLUMN_PREMIUM], 0.433012702, "deviation"); /* sqrt(1/4 x 3/4) */
 	near((double)x->mean[COLUMN_STAGE_ONE], 0, "mean");                   /* 1.5, .5, -.5, -1.5 */
@@ -270,6 +271,12 @@ static void test_mean_deviation_and_rank(void **state)
 	near((double)x->deviation[COLUMN_AGE], 0, "deviation");
 	assert_true(x->slots[1].ctr_rank == 0 && x->slots[0].ctr_rank == 1);
 	assert_true(x->slots[2].ctr_rank == 1 && x->slots[3].ctr_rank == 3); /* of equals the same */
+	model.learn.crosses[CROSS_RANK_LENGTH] = false; /* then of those that are asked for */
+	x = measure((const uint32_t[]){1, 2, 3, 4}, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(x->slots[i].ctr_rank, 0);
+	assert_int_equal(rank_shortlist_by_ctr(x, (const uint16_t[]){3, 0}, 2, &arena), 0);
+	assert_true(x->slots[0].ctr_rank == 1 && x->slots[2].ctr_rank == 0 && x->slots[3].ctr_rank == 3);
 }
 
 /* z in deviations, cut at 6; c in the column's scale (1 of age, .5 of premium), cut at 8; 0 of what is left out. */

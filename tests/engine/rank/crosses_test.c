@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "engine/base/rng.h"
 #include "engine/rank/shortlist.h"
 
 #define NOW_MS INT64_C(1790000040000) /* a whole minute */
@@ -35,7 +36,9 @@ static int tear_down(void **state)
 static size_t crosses_of(const struct example *e, size_t slot, uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX])
 {
 	const uint32_t mask = (1u << 20) - 1;
-	size_t n = rank_crosses(&model, e, slot, mask, out, kind);
+	struct crosses crosses;
+	rank_crosses_prepare(&crosses, &model, e, mask);
+	size_t n = rank_crosses(&crosses, slot, out, kind);
 	for (size_t i = 0; i < n; i++)
 		assert_true(out[i] <= mask && kind[i] < N_CROSSES && model.learn.crosses[kind[i]]);
 	return n;
@@ -111,8 +114,50 @@ static void test_crosses(void **state)
 	assert_int_equal(crosses_of(a, 0, out, kind), 4);
 }
 
+/* Sums are of the weights in a story's slots, as they are when it stands alone: also where sections share a place. */
+static void test_sums(void **state)
+{
+	enum { N = 100, MASK = 1023 };
+	static _Atomic float weights[MASK + 1];
+	struct example *e = example_new(&arena, N, N_COLUMNS);
+	float sums[N];
+	struct crosses all, alone;
+	struct rng rng;
+	assert_non_null(e);
+	rng_seed(&rng, 11);
+	e->at_ms = NOW_MS;
+	e->top_section = city;
+	e->n_listed = N;
+	for (size_t i = 0; i <= MASK; i++)
+		atomic_store(&weights[i], (float)rng_double(&rng) - 0.5f);
+	for (size_t i = 0; i < N; i++) {
+		uint32_t n = (uint32_t)rng_below(&rng, 6);
+		e->slots[i] = (struct example_slot){.article = (uint32_t)i + 1, .n_words = (uint8_t)rng_below(&rng, EXAMPLE_WORDS + 1),
+		                                    .section = n ? TOPIC(TOPIC_SECTION, n % 2 ? n : n * CROSS_SECTIONS) : 0};
+		for (size_t k = 0; k < e->slots[i].n_words; k++)
+			e->slots[i].words[k] = TOPIC(TOPIC_TERM, (uint32_t)rng_below(&rng, 1000));
+		e->columns[i * N_COLUMNS + COLUMN_SEEN] = (float)rng_below(&rng, 4);
+	}
+	for (size_t n = 0; n <= N; n += 25) {
+		e->n = n;
+		rank_crosses_prepare(&all, &model, e, MASK);
+		rank_crosses_sum(&all, weights, sums);
+		for (size_t i = 0; i < n; i++) {
+			uint32_t at[CROSS_SLOTS_MAX];
+			uint8_t kind[CROSS_SLOTS_MAX];
+			float sum = 0;
+			rank_crosses_prepare(&alone, &model, e, MASK);
+			size_t n_slots = rank_crosses(&alone, i, at, kind);
+			for (size_t k = 0; k < n_slots; k++)
+				sum += atomic_load(&weights[at[k]]);
+			assert_true(sums[i] == sum);
+		}
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_crosses, set_up, tear_down)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_crosses, set_up, tear_down),
+	                                   cmocka_unit_test_setup_teardown(test_sums, set_up, tear_down)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,9 +45,9 @@ static void test_moments(void **state)
 static void test_ranks_and_inputs(void **state)
 {
 	const float x[] = {3, 1, 4, 1, 5, 9, 2, 6};
-	const uint16_t expected[] = {4, 6, 3, 6, 2, 0, 5, 1};
-	uint16_t ranks[8];
-	kernels_portable.ranks(x, 8, ranks);
+	const uint16_t which[] = {5, 1, 3, 0, 7}, expected[] = {0, 6, 6, 4, 1};
+	uint16_t ranks[5];
+	kernels_portable.ranks(x, 8, which, 5, ranks);
 	assert_memory_equal(ranks, expected, sizeof(expected));
 	const float mean[] = {1, 1, 1, 1, 1, 1, 1, 1}, by[] = {2, 2, 2, -3, 2, 2, 0, -1}, limit = 6;
 	const float cut[] = {4, 0, 6, 0, 6, 6, 0, -5};
@@ -97,7 +97,7 @@ static void compare(const struct kernels *k, const struct kernels *other)
 {
 	enum { N = 300, COLUMNS = 70 };
 	static float x[N * COLUMNS], a[N * COLUMNS], b[N * COLUMNS], mean[2][COLUMNS], deviation[2][COLUMNS];
-	uint16_t ranks[2][N];
+	uint16_t ranks[2][N], which[N];
 	struct rng rng;
 	rng_seed(&rng, 7);
 	for (int round = 0; round < 60; round++) {
@@ -113,8 +113,10 @@ static void compare(const struct kernels *k, const struct kernels *other)
 		other->moments(x, n, columns, mean[1], deviation[1]);
 		assert_memory_equal(mean[0], mean[1], columns * sizeof(float));
 		assert_memory_equal(deviation[0], deviation[1], columns * sizeof(float));
-		k->ranks(x, n, ranks[0]);
-		other->ranks(x, n, ranks[1]);
+		for (size_t i = 0; i < n; i++)
+			which[i] = (uint16_t)rng_below(&rng, n);
+		k->ranks(x, n, which, n, ranks[0]);
+		other->ranks(x, n, which, n, ranks[1]);
 		assert_memory_equal(ranks[0], ranks[1], n * sizeof(uint16_t));
 		k->inputs(x, mean[0], deviation[0], 6, columns, a);
 		other->inputs(x, mean[0], deviation[0], 6, columns, b);

@@ -108,17 +108,21 @@ static struct example *some_list(struct world_reader *who, struct rank_item item
 
 static void test_order(void **state)
 {
-	size_t n_moved = 0;
-	for (int round = 0; round < 60; round++) {
+	size_t n_moved = 0, n_alike = 0;
+	for (int round = 0; round < 90; round++) {
 		struct world_reader who;
 		struct rank_item items[N_MOST], before[N_MOST];
 		double scores[N_MOST];
 		size_t n;
 		arena_reset(&arena);
 		random_model(round % 2);
+		if (round % 3 == 0) /* one column decides, which is the same for most, and far out for one */
+			memset(learned->params, 0, model_n_params(&model) * sizeof(*learned->params));
+		learned->params[N_COLUMNS + COLUMN_BOOST] = 0.1f;
 		struct example *e = some_list(&who, items, &n);
 		if (n == 0)
 			continue;
+		e->columns[(n / 2) * N_COLUMNS + COLUMN_BOOST] += 7;
 		memcpy(before, items, sizeof(items));
 		assert_int_equal(rank_shortlist_score(&model, &two, e, &arena, scores), 0);
 		assert_string_equal(e->model, model.name); /* whose scores they are */
@@ -134,11 +138,14 @@ static void test_order(void **state)
 			assert_int_equal(items[i].listed, k);
 			assert_int_equal(e->slots[k].article, items[i].article);
 			assert_true(i == 0 || items[i].score <= items[i - 1].score);
-			if (i > 0 && items[i].score == items[i - 1].score)
-				assert_true(items[i].published_ms <= items[i - 1].published_ms);
+			if (i == 0 || items[i].score != items[i - 1].score)
+				continue;
+			n_alike++;
+			assert_true(items[i].published_ms <= items[i - 1].published_ms);
+			assert_true(items[i].published_ms < items[i - 1].published_ms || items[i].article < items[i - 1].article);
 		}
 	}
-	assert_true(n_moved > 500);
+	assert_true(n_moved > 500 && n_alike > 200);
 }
 
 /* A score taken while crosses change, or after, is of no one step. */
@@ -223,35 +230,69 @@ static void test_scores_by_inputs(void **state)
 	assert_true(n_cut > 100 && n_not > 300);
 }
 
-/* Joined rows are sums of the others. */
-static void check_joined(const struct rank_row *rows, size_t n, const struct rank_row *joined, size_t n_joined)
+/* Rows that say the same of the same topic as one, the plain way. */
+static size_t join(const struct rank_row *rows, size_t n, struct rank_row *joined)
 {
-	for (size_t k = 0; k < n_joined; k++) {
+	size_t n_joined = 0;
+	for (size_t i = 0; i < n; i++) {
 		double sum = 0, most = 0;
-		int stands = joined[k].stands;
-		for (size_t i = 0; i < n; i++) {
-			if (rows[i].told != joined[k].told || rows[i].topic != joined[k].topic)
+		int stands = 0;
+		bool first = true;
+		for (size_t k = 0; k < n; k++) {
+			if (rows[k].told != rows[i].told || rows[k].topic != rows[i].topic)
 				continue;
-			sum += rows[i].contribution;
-			stands = rows[i].contribution > most ? rows[i].stands : stands;
-			most = fmax(most, rows[i].contribution);
+			first = first && k >= i;
+			sum += rows[k].contribution;
+			stands = rows[k].contribution > most ? rows[k].stands : stands;
+			most = fmax(most, rows[k].contribution);
 		}
-		assert_true(fabs(sum - joined[k].contribution) < 1e-9 && stands == joined[k].stands);
-		assert_string_equal(joined[k].code, rank_told_names[joined[k].told]);
-		for (size_t i = 0; i < k; i++)
-			assert_false(joined[i].told == joined[k].told && joined[i].topic == joined[k].topic);
+		if (first)
+			joined[n_joined++] = (struct rank_row){.code = rank_told_names[rows[i].told], .told = rows[i].told,
+			                                       .topic = rows[i].topic, .stands = stands, .contribution = sum};
 	}
+	return n_joined;
+}
+
+/* What is told is of the joined rows, as they are; of those that are not told none is both as telling and larger. */
+static void check_told(const struct rank_row *rows, size_t n, const struct rank_row *told, size_t n_told)
+{
+	struct rank_row joined[RANK_ROWS_MAX] = {0};
+	bool is_told[RANK_ROWS_MAX] = {false};
+	const size_t n_joined = join(rows, n, joined);
+	double largest = 0;
+	size_t n_large = 0;
+	for (size_t i = 0; i < n_joined; i++)
+		largest = fmax(largest, joined[i].contribution);
+	assert_true(n_told <= RANK_TOLD_MOST);
+	for (size_t k = 0; k < n_told; k++) {
+		size_t i = 0;
+		while (i < n_joined && (joined[i].told != told[k].told || joined[i].topic != told[k].topic))
+			i++;
+		assert_true(i < n_joined && !is_told[i]);
+		is_told[i] = true;
+		assert_string_equal(told[k].code, joined[i].code);
+		assert_true(fabs(told[k].contribution - joined[i].contribution) < 1e-9 && told[k].stands == joined[i].stands);
+		assert_true(told[k].told != RANK_TOLD_BASE && told[k].contribution > largest / 20 - 1e-9);
+	}
+	for (size_t i = 0; i < n_joined; i++)
+		n_large += joined[i].told != RANK_TOLD_BASE && joined[i].contribution > 0 && joined[i].contribution > largest / 20;
+	assert_true(n_told > 0 || n_large == 0);
+	for (size_t i = 0; i < n_joined; i++)
+		for (size_t k = 0; k < n_told && !is_told[i]; k++)
+			assert_true(joined[i].told != told[k].told || joined[i].told == RANK_TOLD_BASE ||
+			            (joined[i].stands < 0) != (told[k].stands < 0) ||
+			            joined[i].contribution <= told[k].contribution + 1e-9);
 }
 
 static int rows_of(const struct rank_request *q, const struct example *e, size_t i, const struct rank_item *item,
                    struct rank_row rows[RANK_ROWS_MAX])
 {
 	struct rank_parts parts;
-	const uint16_t which = (uint16_t)i;
-	assert_int_equal(rank_shortlist_parts(q->model, &two, e, &which, 1, &arena, &parts), 0);
-	struct rank_row joined[RANK_ROWS_MAX];
-	size_t n = rank_shortlist_explain(world.catalog, q, e, i, item, &parts, false, rows);
-	check_joined(rows, n, joined, rank_shortlist_explain(world.catalog, q, e, i, item, &parts, true, joined));
+	const uint16_t which[2] = {(uint16_t)((i + 1) % e->n), (uint16_t)i};
+	assert_int_equal(rank_shortlist_parts(q->model, &two, e, which, 2, &arena, &parts), 0);
+	struct rank_row told[RANK_TOLD_MOST] = {0};
+	size_t n = rank_shortlist_explain(world.catalog, q, e, i, item, &parts, 1, rows);
+	check_told(rows, n, told, rank_shortlist_tell(world.catalog, q, e, i, item, &parts, 1, told));
 	return (int)n;
 }
 
