@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "engine/base/arena.h"
 #include "engine/base/day_filter.h"
 #include "engine/base/epoch.h"
 #include "engine/base/map.h"
@@ -294,6 +295,7 @@ struct engine_worker {
 	struct reader *reader; /* room for one that is not hot */
 	uint64_t last_feed;
 	struct rank_item *pool; /* [LIMIT_FEED_DEPTH] */
+	struct arena stage_two; /* of the request at hand */
 	bool awake;
 };
 

@@ -449,6 +449,7 @@ void engine_worker_free(struct engine_worker *w)
 		epoch_unregister(w->engine->epoch, w->reader_slot);
 	text_free(w->text);
 	rank_scratch_free(w->scratch);
+	arena_free(&w->stage_two);
 	if (w->txn)
 		store_read_free(w->txn);
 	free(w->reader);

@@ -118,7 +118,7 @@ static int refill(struct page *p)
 	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &request, want, p->pool + n_left, &n, NULL);
 	if (r < 0)
 		return r;
-	r = query_order(p->w, p->arena, &p->query, p->pool + n_left, n);
+	r = query_order(p->w, &p->query, p->pool + n_left, n);
 	if (r < 0)
 		return r;
 	p->n_pool = n_left + n;
@@ -213,7 +213,7 @@ static int finish(struct page *p, const struct feed_request *q, uint64_t feed, u
                   struct feed *out)
 {
 	struct feed_item *items = arena_calloc(p->arena, p->n_shown, sizeof(*items));
-	int r = items ? query_explain_all(p->arena, &p->query, p->shown, p->n_shown) : -ENOMEM;
+	int r = items ? query_explain_all(p->w, &p->query, p->shown, p->n_shown) : -ENOMEM;
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < p->n_shown; i++) {
@@ -255,7 +255,7 @@ static int measure_page(struct page *p)
 	/* Their stage-one scores of now. */
 	int r = rank_score(p->w->scratch, p->w->engine->catalog, &p->query.rank, items, n, NULL);
 	if (r == 0)
-		r = query_measure(p->w, p->arena, &p->query, items, n);
+		r = query_measure(p->w, &p->query, items, n);
 	if (r == 0 && p->query.example)
 		p->query.example->step = EXAMPLE_NO_STEP;
 	return r;
@@ -271,7 +271,7 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &p->query.rank, LIMIT_POOL, p->pool, &n, NULL);
 	if (r < 0)
 		return r;
-	r = query_order(p->w, p->arena, &p->query, p->pool, n);
+	r = query_order(p->w, &p->query, p->pool, n);
 	if (r < 0)
 		return r;
 	p->n_pool = n;

@@ -10,7 +10,8 @@ struct query {
 	const struct reader *reader; /* NULL: nothing known */
 	uint64_t reader_hash;        /* of the id that asks; 0: none was given */
 	struct span edition_key;     /* asked for, else the reader's own; empty none */
-	/* stage_two.c; example NULL: the model is linear, or nothing was ranked yet */
+	/* stage_two.c, in memory that is the worker's until its next request; example NULL: the model is linear, or nothing was
+	 * ranked yet */
 	struct rank_stage_two two;
 	struct example *example;
 	struct rank_parts *parts; /* of those that query_explain_all was given; NULL before */
@@ -25,12 +26,12 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 /* stage_two.c: whether the model orders shortlists; measures the columns of a shortlist that stage one has scored; and puts
  * it into the model's order with the model's scores. Nothing happens where the model is linear. Return 0 or -ENOMEM. */
 bool query_has_stage_two(const struct query *query);
-int query_measure(struct engine_worker *w, struct arena *arena, struct query *query, const struct rank_item *items,
-                  size_t n) __attribute__((warn_unused_result));
-int query_order(struct engine_worker *w, struct arena *arena, struct query *query, struct rank_item *items, size_t n)
+int query_measure(struct engine_worker *w, struct query *query, const struct rank_item *items, size_t n)
+	__attribute__((warn_unused_result));
+int query_order(struct engine_worker *w, struct query *query, struct rank_item *items, size_t n)
 	__attribute__((warn_unused_result));
 /* Makes query_explain ready for these items of the shortlist. Returns 0 or -ENOMEM. */
-int query_explain_all(struct arena *arena, struct query *query, const struct rank_item *items, size_t n)
+int query_explain_all(struct engine_worker *w, struct query *query, const struct rank_item *items, size_t n)
 	__attribute__((warn_unused_result));
 /* Reasons of one of them, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,

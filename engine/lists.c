@@ -120,6 +120,7 @@ int query_prepare(struct engine_worker *w, struct arena *arena, const struct fee
 	*out = (struct query){.rank = {.order = orders[q->order], .profile_config = &w->engine->profile_config,
 	                               .now_ms = q->now_ms, .each_report = q->each_report, .language = -1, .edition = -1,
 	                               .created_before_seq = UINT64_MAX, .sources = catalog_sources(w->engine->catalog)}};
+	arena_rewind(&w->stage_two);
 	if (q->user_id.len)
 		out->reader_hash = hash64(q->user_id);
 	int r = store_read_renew(w->txn);
@@ -268,7 +269,7 @@ static int fill_list(struct engine_worker *w, struct arena *arena, struct query 
                      size_t n, bool explain, int64_t now_ms, struct feed *out)
 {
 	struct feed_item *filled = arena_calloc(arena, n, sizeof(*filled));
-	int r = filled ? query_explain_all(arena, query, items, n) : -ENOMEM;
+	int r = filled ? query_explain_all(w, query, items, n) : -ENOMEM;
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
@@ -351,7 +352,7 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		return 0;
 	}
 	double *found = arena_alloc(arena, n_found * sizeof(*found));
-	r = found ? query_measure(w, arena, &query, items, n_found) : -ENOMEM;
+	r = found ? query_measure(w, &query, items, n_found) : -ENOMEM;
 	if (r == 0)
 		r = rank_shortlist_score(query.rank.model, &query.two, query.example, arena, found);
 	for (size_t i = 0; i < n_found && r == 0; i++)
@@ -380,7 +381,7 @@ int engine_rank(struct engine_worker *w, struct arena *arena, const struct feed_
 	if (r != 0)
 		return r;
 	qsort(items, n_found, sizeof(*items), by_score);
-	r = query_order(w, arena, &query, items, n_found);
+	r = query_order(w, &query, items, n_found);
 	return r < 0 ? r : fill_list(w, arena, &query, items, n_found, request->explain, request->now_ms, out);
 }
 
@@ -424,7 +425,7 @@ static int explain_in_pool(struct engine_worker *w, struct arena *arena, struct 
 		there = there || items[i].article == item->article;
 	if (!there)
 		items[n++] = *item;
-	int r = query_order(w, arena, query, items, n);
+	int r = query_order(w, query, items, n);
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (items[i].article == item->article)
 			item->score = items[i].score;
@@ -471,7 +472,7 @@ int engine_explain(struct engine_worker *w, struct arena *arena, const struct fe
 	if (query_has_stage_two(&query))
 		r = explain_in_pool(w, arena, &query, n_pool, &item, &out->rank);
 	if (r == 0)
-		r = query_explain_all(arena, &query, &item, 1);
+		r = query_explain_all(w, &query, &item, 1);
 	if (r < 0)
 		return r;
 	out->why = names[why];

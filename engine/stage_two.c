@@ -17,23 +17,23 @@ bool query_has_stage_two(const struct query *query)
 	return query->rank.order == RANK_RANKED && model_has_shortlist(query->rank.model);
 }
 
-int query_measure(struct engine_worker *w, struct arena *arena, struct query *query, const struct rank_item *items,
-                  size_t n)
+int query_measure(struct engine_worker *w, struct query *query, const struct rank_item *items, size_t n)
 {
 	if (!query_has_stage_two(query) || n == 0)
 		return 0;
 	query->two.signals = learner_signals(w->engine->learner);
 	query->two.space = learner_space(w->engine->learner);
 	query->two.user = query->reader ? query->reader->user : 0;
-	return rank_shortlist(w->scratch, w->engine->catalog, &query->rank, &query->two, items, n, arena, &query->example);
+	return rank_shortlist(w->scratch, w->engine->catalog, &query->rank, &query->two, items, n, &w->stage_two,
+	                      &query->example);
 }
 
-int query_order(struct engine_worker *w, struct arena *arena, struct query *query, struct rank_item *items, size_t n)
+int query_order(struct engine_worker *w, struct query *query, struct rank_item *items, size_t n)
 {
-	int r = query_measure(w, arena, query, items, n);
+	int r = query_measure(w, query, items, n);
 	if (r < 0 || !query->example || n == 0)
 		return r;
-	return rank_shortlist_order(query->rank.model, &query->two, query->example, items, n, arena);
+	return rank_shortlist_order(query->rank.model, &query->two, query->example, items, n, &w->stage_two);
 }
 
 /* The slot of an item in the query's example; -1 when it was not of the shortlist. */
@@ -48,8 +48,9 @@ static ptrdiff_t slot_of(const struct query *query, const struct rank_item *item
 	return -1;
 }
 
-int query_explain_all(struct arena *arena, struct query *query, const struct rank_item *items, size_t n)
+int query_explain_all(struct engine_worker *w, struct query *query, const struct rank_item *items, size_t n)
 {
+	struct arena *arena = &w->stage_two;
 	size_t n_slots = 0;
 	if (!query->example || n == 0)
 		return 0;

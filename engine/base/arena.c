@@ -112,6 +112,18 @@ void arena_reset(struct arena *a)
 	a->total_bytes = 0;
 }
 
+void arena_rewind(struct arena *a)
+{
+	size_t n_bytes = a->total_bytes;
+	if (a->head && a->head->next) {
+		arena_free(a);
+		if (arena_reserve(a, n_bytes) < 0)
+			return; /* chunks come as they are asked for */
+	}
+	a->used_bytes = 0;
+	a->total_bytes = 0;
+}
+
 void arena_free(struct arena *a)
 {
 	free_chunks(a->head);

@@ -80,6 +80,33 @@ static void test_reserved(void **state)
 	assert_null(a.head);
 }
 
+/* Work that comes again finds all its room in one piece; more of it makes that grow, less leaves it. */
+static void test_rewound(void **state)
+{
+	static const size_t rounds[] = {3, 3, 40, 40, 2, 40};
+	struct arena a = {0};
+	unsigned char *first = NULL;
+	arena_rewind(&a);
+	assert_null(a.head);
+	for (size_t r = 0; r < sizeof(rounds) / sizeof(rounds[0]); r++) {
+		unsigned char *before = first, *last = NULL;
+		for (size_t i = 0; i < rounds[r]; i++) {
+			unsigned char *p = arena_alloc(&a, 9000);
+			assert_non_null(p);
+			memset(p, 1, 9000);
+			first = i == 0 ? p : first;
+			last = p;
+		}
+		bool grown = r == 0 || r == 2;
+		assert_true((last - first == (ptrdiff_t)((rounds[r] - 1) * 9008)) == !grown);
+		assert_true(grown || r == 1 || r == 3 || first == before);
+		arena_rewind(&a);
+		assert_int_equal(a.total_bytes, 0);
+		assert_int_equal(a.used_bytes, 0);
+	}
+	arena_free(&a);
+}
+
 static void test_zeroed(void **state)
 {
 	struct arena a = {0};
@@ -138,7 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocks_stay_apart),
 		cmocka_unit_test(test_empty_blocks_differ),
-		cmocka_unit_test(test_reserved),
+		cmocka_unit_test(test_reserved), cmocka_unit_test(test_rewound),
 		cmocka_unit_test(test_zeroed),
 		cmocka_unit_test(test_copy_and_printf),
 		cmocka_unit_test(test_usable_after_free),
