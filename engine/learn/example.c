@@ -22,8 +22,8 @@ size_t example_bytes(size_t n, size_t n_columns)
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns)
 {
 	struct example *e = arena_calloc(arena, 1, sizeof(*e));
-	struct example_slot *slots = arena_calloc(arena, n + 1, sizeof(*slots));
-	float *numbers = arena_calloc(arena, (n + 2) * n_columns + 1, sizeof(*numbers));
+	struct example_slot *slots = arena_alloc(arena, (n + 1) * sizeof(*slots));
+	float *numbers = arena_alloc(arena, ((n + 2) * n_columns + 1) * sizeof(*numbers));
 	if (!e || !slots || !numbers)
 		return NULL;
 	e->n = n;
@@ -32,6 +32,7 @@ struct example *example_new(struct arena *arena, size_t n, size_t n_columns)
 	e->columns = numbers;
 	e->mean = numbers + n * n_columns;
 	e->deviation = e->mean + n_columns;
+	memset(e->mean, 0, 2 * n_columns * sizeof(*e->mean));
 	return e;
 }
 
@@ -75,7 +76,7 @@ void example_encode(struct buf *b, const struct example *e)
 
 static void get_slot(struct byte_reader *r, struct example_slot *s)
 {
-	s->article = get_u32(r);
+	*s = (struct example_slot){.article = get_u32(r)};
 	s->section = get_u32(r);
 	s->position = get_u8(r);
 	s->ctr_rank = get_u16(r);

@@ -60,7 +60,7 @@ struct example {
 
 /* What example_new takes of an arena. */
 size_t example_bytes(size_t n, size_t n_columns);
-/* Room for n slots in the arena, everything 0. NULL when memory is out. */
+/* Room for n slots in the arena. All is 0 but the slots and their columns, which are not set. NULL when memory is out. */
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns);
 
 void example_encode(struct buf *b, const struct example *e);
