@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { COLUMNS_AT_ONCE = 16 };
+enum { COLUMNS_AT_ONCE = 32 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -42,7 +42,8 @@ INLINE void logs(float *x, size_t n)
 
 /* Of a few columns, whose sums stay in registers. Sums are of distances from the first row: a column that is the same
  * for all must come out with no deviation. */
-INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_columns, float *mean, float *deviation)
+INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_columns, float *restrict mean,
+                            float *restrict deviation)
 {
 	float sum[COLUMNS_AT_ONCE] = {0}, square[COLUMNS_AT_ONCE] = {0};
 	for (size_t i = 1; i < n; i++)

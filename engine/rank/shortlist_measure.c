@@ -355,8 +355,7 @@ static void measure_one(struct reading *g, const struct rank_item *item, const s
 	const struct catalog_segment *s = item->segment;
 	const struct catalog_row *row = &s->row[item->slot];
 	const struct wanted *w = &g->wanted;
-	out->section = row->section;
-	out->n_words = row->n_words;
+	*out = (struct example_slot){.article = item->article, .section = row->section, .n_words = row->n_words};
 	memcpy(out->words, s->words[item->slot], sizeof(out->words));
 	measure_exposure(g, item->story, x);
 	measure_names(names, x);
@@ -422,9 +421,9 @@ int shortlist_measure(struct reading *g, struct example *e, const struct rank_it
 		float *x = e->columns + i * e->n_columns;
 		if (i + AHEAD < e->n)
 			fetch_vector(g, &items[i + AHEAD]);
-		e->slots[i] = (struct example_slot){.article = items[i].article};
 		memset(x + FIRST_OF_SOME, 0, (N_COLUMNS - FIRST_OF_SOME) * sizeof(*x));
 		if (!items[i].segment) {
+			e->slots[i] = (struct example_slot){.article = items[i].article};
 			memset(x, 0, FIRST_OF_SOME * sizeof(*x));
 			continue;
 		}
