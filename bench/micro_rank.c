@@ -24,7 +24,7 @@ static uint64_t count_postings(const struct catalog *c, const struct profile *p)
 	const struct catalog_view *v = catalog_view(c);
 	uint64_t n = 0;
 	for (size_t g = 0; g < v->n_segments; g++)
-		for (uint32_t k = 0; k < v->segments[g]->vector_start[atomic_load(&v->segments[g]->count)]; k++)
+		for (uint32_t k = 0; k < catalog_n_entries(v->segments[g], atomic_load(&v->segments[g]->count)); k++)
 			for (int i = 0; i < p->n_topics; i++)
 				n += atomic_load(&v->segments[g]->vectors)[k].topic == p->topics[i].topic;
 	return n;

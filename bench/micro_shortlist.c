@@ -1,7 +1,7 @@
 /* How long stage two takes for one feed of 200 candidates on one core, in a release build: measuring the columns of the
  * shortlist, scoring it with a model that learns, bringing it into order, and saying why of a page of 20.
  *
- *     ninja -C build bench/micro_shortlist && build/bench/micro_shortlist [N_ARTICLES] [ROUNDS] [models/learned.json] */
+ *     ninja -C build bench/micro_shortlist && build/bench/micro_shortlist [N_ARTICLES] [ROUNDS] [READS] [models/learned.json] */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +77,8 @@ int main(int argc, char **argv)
 	struct world_config config = {.seed = 1, .n_names = 20000, .n_sections = 40, .vector_most = 20, .plain = true};
 	config.n_articles = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
 	size_t rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 2000;
+	uint16_t n_reads = argc > 3 ? (uint16_t)strtoul(argv[3], NULL, 10) : HISTORY_READS;
+	n_reads = n_reads < HISTORY_READS ? n_reads : HISTORY_READS;
 	config.n_stories = config.n_articles * 2 / 3;
 	static const _Atomic uint64_t changes;
 	struct rank_scratch *scratch;
@@ -85,7 +87,7 @@ int main(int argc, char **argv)
 	struct signals *signals;
 	struct kin *kin;
 	world_new(&w, &config);
-	must(model_parse(read_file(argc > 3 ? argv[3] : "models/learned.json"), &rank_model_names, &model, &problem));
+	must(model_parse(read_file(argc > 4 ? argv[4] : "models/learned.json"), &rank_model_names, &model, &problem));
 	must(rank_scratch_new(&scratch));
 	must(signals_new(&signals, 1 << 19));
 	must(kin_new(&kin));
@@ -108,6 +110,7 @@ int main(int argc, char **argv)
 	struct rank_stage_two two = {.signals = signals, .space = kin_space(kin), .learned = learned, .user = 7};
 	for (size_t i = 0; i < READERS; i++) {
 		world_make_plain_reader(&w, &readers[i], 100);
+		readers[i].history.n_reads = n_reads;
 		readers[i].request.model = model;
 		readers[i].request.model_slot = 1; /* not live: its scores are computed */
 		must(rank_pool(scratch, w.catalog, &readers[i].request, LIMIT_POOL, pools[i], &n_pool[i], NULL));
@@ -133,7 +136,7 @@ int main(int argc, char **argv)
 		score_us[i] = t2 - t1;
 		measure_us[i] = t1 - t0;
 	}
-	printf("%u articles, %zu candidates, %u reads\n", config.n_articles, n_pool[0], (unsigned)HISTORY_READS);
+	printf("%u articles, %zu candidates, %u reads\n", config.n_articles, n_pool[0], (unsigned)n_reads);
 	report("measure the columns", measure_us, rounds);
 	report("score", score_us, rounds);
 	report("score and bring into order", order_us, rounds);

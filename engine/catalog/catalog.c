@@ -167,7 +167,7 @@ static void index_segment(struct catalog *c, struct segment *s, uint32_t n)
 	s->bytes += bytes;
 	if (old) {
 		s->bytes -= sizeof(*old) + (old->table_mask + 1) * sizeof(*old->table) +
-		            s->seen.vector_start[old->n_slots] * (uint64_t)4;
+		            catalog_n_entries(&s->seen, old->n_slots) * (uint64_t)4;
 		epoch_retire(c->epoch, (void *)(uintptr_t)old, postings_free);
 	}
 }
@@ -218,7 +218,7 @@ int catalog_publish(struct catalog *c, const struct catalog_entry *entry)
 	uint32_t slot = segment_append_take(s, entry, until, card);
 	const struct counters *n = map_get_ptr(c->counters, entry->article);
 	if (n)
-		popularity_show(c, n, &s->seen, slot);
+		popularity_show(c, n, (struct catalog_place){&s->seen, slot});
 	view_rescore(c, &s->seen, slot);
 	atomic_store_explicit(&s->seen.count, slot + 1, memory_order_release);
 	c->card_bytes += card_size(card);
@@ -267,7 +267,7 @@ void catalog_set_boost(struct catalog *c, uint32_t article, float boost)
 	struct catalog_place place = catalog_find(c, article);
 	if (!place.segment)
 		return;
-	atomic_store_explicit(&segment_of(place.segment)->seen.counts[place.slot].boost, boost, memory_order_relaxed);
+	atomic_store_explicit(&segment_of(place.segment)->seen.row[place.slot].boost, boost, memory_order_relaxed);
 	view_rescore(c, place.segment, place.slot);
 }
 
@@ -328,8 +328,8 @@ static int compact_one(struct catalog *c)
 			.visible_from_ms = emptiest->visible_from_ms[slot],
 			.expires_ms = emptiest->visible_until_ms[slot] == INT64_MAX ? 0 : emptiest->visible_until_ms[slot],
 			.source = emptiest->source[slot], .section = emptiest->section[slot], .author = emptiest->author[slot],
-			.language = emptiest->language[slot], .premium = atomic_load(&emptiest->flags[slot]) & SLOT_PREMIUM,
-			.boost = atomic_load(&emptiest->counts[slot].boost), .log_chars = emptiest->log_chars[slot],
+			.language = emptiest->language[slot], .premium = emptiest->row[slot].premium,
+			.boost = atomic_load(&emptiest->row[slot].boost), .log_chars = emptiest->row[slot].log_chars,
 			.editions = atomic_load(&emptiest->editions[slot]),
 			.card = *emptiest->card[slot]};
 		entry.vector = catalog_vector(emptiest, slot, &entry.n_vector);

@@ -27,7 +27,7 @@ enum {
 };
 extern const int64_t catalog_half_lives_ms[N_HALF_LIVES];
 
-enum slot_flag { SLOT_DEAD = 1, SLOT_PREMIUM = 2 };
+enum slot_flag { SLOT_DEAD = 1 };
 
 /* Postings of slots [0, n_slots) of one segment, sorted by topic; immutable once published. */
 struct catalog_postings {
@@ -54,13 +54,25 @@ struct catalog_dense {
 	int8_t at[SEGMENT_SLOTS][CATALOG_DENSE];
 };
 
-/* What changes of an article, decayed to the view's minute: a cache line. */
-struct catalog_counts {
+/* What ranking reads of an article by itself, side by side: stage two looks at articles that lie all over. Two cache
+ * lines. Counts are decayed to the view's minute; their logarithms are the same for all readers, so the writer takes
+ * them. */
+struct catalog_row {
+	/* These change, each by itself. */
 	_Atomic float clicks[N_HALF_LIVES], shows[N_HALF_LIVES];
-	_Atomic float expected[N_HALF_LIVES]; /* clicks that its slates would have had at random */
-	_Atomic float boost;                  /* editor's; 1 is neutral */
-} __attribute__((aligned(64)));
-_Static_assert(sizeof(struct catalog_counts) == 64, "a line each");
+	_Atomic float log_clicks[N_HALF_LIVES], log_shows[N_HALF_LIVES]; /* ln(1 + clicks), ln(1 + shows) */
+	_Atomic float lift[N_HALF_LIVES]; /* ln((1 + clicks) / (1 + clicks that its slates would have had at random)) */
+	_Atomic float boost;              /* editor's; 1 is neutral */
+	/* These do not. */
+	float log_chars;          /* ln(1 + characters of the text) */
+	float content_norm;       /* 1 / length of its vector without section and source; 0: nothing else is in it */
+	uint32_t section, source; /* as in the segment's columns */
+	uint32_t vector_start;    /* in the segment's vectors */
+	uint16_t n_vector;
+	uint8_t n_words;
+	bool premium;
+} __attribute__((aligned(128)));
+_Static_assert(sizeof(struct catalog_row) == 128, "two lines each");
 
 /* Whether a topic tells what a story is about. */
 static inline bool catalog_is_content(uint32_t topic)
@@ -85,13 +97,11 @@ struct catalog_segment {
 	int64_t visible_until_ms[SEGMENT_SLOTS];          /* expiry and live_days; INT64_MAX for ever */
 	uint64_t created_seq[SEGMENT_SLOTS];              /* when the article number first appeared */
 	_Atomic uint64_t editions[SEGMENT_SLOTS];         /* bit per edition it belongs to */
-	struct catalog_counts counts[SEGMENT_SLOTS];
-	float log_chars[SEGMENT_SLOTS]; /* ln(1 + characters of the text) */
-	uint32_t vector_start[SEGMENT_SLOTS + 1];
-	const struct topic_term *_Atomic vectors; /* grows by copy; slot i: [vector_start[i], vector_start[i + 1]) */
+	struct catalog_row row[SEGMENT_SLOTS];
+	const struct topic_term *_Atomic vectors; /* of slot after slot; grows by copy */
 	const struct catalog_dense *_Atomic dense; /* load with acquire; NULL: no story of the segment has a vector */
-	float content_norm[SEGMENT_SLOTS]; /* 1 / length of its vector without section and source; 0: nothing else is in it */
-	uint32_t words[SEGMENT_SLOTS][CATALOG_WORDS]; /* its heaviest terms, heaviest first; 0 behind the last */
+	/* Its heaviest terms, heaviest first; 0 behind the last. */
+	uint32_t words[SEGMENT_SLOTS][CATALOG_WORDS] __attribute__((aligned(CATALOG_WORDS * sizeof(uint32_t))));
 	const struct catalog_card *card[SEGMENT_SLOTS];
 };
 
@@ -177,18 +187,16 @@ static inline const int8_t *catalog_dense(const struct catalog_segment *s, uint3
 	return *space ? d->at[slot] : NULL;
 }
 
-static inline size_t catalog_n_words(const struct catalog_segment *s, uint32_t slot)
+/* How many entries the vectors of slots [0, n) have. */
+static inline uint32_t catalog_n_entries(const struct catalog_segment *s, uint32_t n)
 {
-	size_t n = 0;
-	while (n < CATALOG_WORDS && s->words[slot][n])
-		n++;
-	return n;
+	return n ? s->row[n - 1].vector_start + s->row[n - 1].n_vector : 0;
 }
 
 static inline const struct topic_term *catalog_vector(const struct catalog_segment *s, uint32_t slot, size_t *n)
 {
-	*n = s->vector_start[slot + 1] - s->vector_start[slot];
-	return atomic_load_explicit(&s->vectors, memory_order_acquire) + s->vector_start[slot];
+	*n = s->row[slot].n_vector;
+	return atomic_load_explicit(&s->vectors, memory_order_acquire) + s->row[slot].vector_start;
 }
 
 /* ---- the writer ---- */

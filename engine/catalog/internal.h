@@ -61,7 +61,7 @@ int members_join(struct catalog *c, uint32_t story, uint32_t article) __attribut
 void members_leave(struct catalog *c, uint32_t story, uint32_t article);
 
 /* popularity.c */
-void popularity_show(struct catalog *c, const struct counters *n, const struct catalog_segment *s, uint32_t slot);
+void popularity_show(const struct catalog *c, const struct counters *n, struct catalog_place place);
 void popularity_forget(struct catalog *c, uint32_t article);
 /* For a new minute: every article's counters pruned and shown anew. */
 void popularity_refresh(struct catalog *c);

@@ -1,17 +1,56 @@
 /* Articles' counters of clicks and shows, which of them are to be saved, and what readers see of them. */
 #include "engine/catalog/internal.h"
 
-void popularity_show(struct catalog *c, const struct counters *n, const struct catalog_segment *s, uint32_t slot)
+#include <math.h>
+
+static void store(_Atomic float *at, float value)
 {
-	struct catalog_segment *seen = &segment_of(s)->seen;
-	_Atomic float *const columns[N_CATALOG_COUNTERS] = {seen->counts[slot].clicks, seen->counts[slot].shows, seen->counts[slot].expected};
-	for (int k = 0; k < N_CATALOG_COUNTERS; k++) {
-		float decayed[N_HALF_LIVES];
-		counters_decayed(n, (enum catalog_counter)k, c->minute_ms, decayed);
-		for (int h = 0; h < N_HALF_LIVES; h++)
-			atomic_store_explicit(&columns[k][h], decayed[h], memory_order_relaxed);
+	atomic_store_explicit(at, value, memory_order_relaxed);
+}
+
+void row_set_shows(struct catalog_row *row, const float shows[N_HALF_LIVES])
+{
+	for (int h = 0; h < N_HALF_LIVES; h++) {
+		store(&row->shows[h], shows[h]);
+		store(&row->log_shows[h], logf(1 + shows[h]));
 	}
 }
+
+void row_set_clicks(struct catalog_row *row, const float clicks[N_HALF_LIVES], const float expected[N_HALF_LIVES])
+{
+	for (int h = 0; h < N_HALF_LIVES; h++) {
+		store(&row->clicks[h], clicks[h]);
+		store(&row->log_clicks[h], logf(1 + clicks[h]));
+		store(&row->lift[h], logf((1 + clicks[h]) / (1 + expected[h])));
+	}
+}
+
+static void show_shows(const struct catalog *c, const struct counters *n, struct catalog_row *row)
+{
+	float shows[N_HALF_LIVES];
+	counters_decayed(n, CATALOG_SHOWS, c->minute_ms, shows);
+	row_set_shows(row, shows);
+}
+
+static void show_clicks(const struct catalog *c, const struct counters *n, struct catalog_row *row)
+{
+	float clicks[N_HALF_LIVES], expected[N_HALF_LIVES];
+	counters_decayed(n, CATALOG_CLICKS, c->minute_ms, clicks);
+	counters_decayed(n, CATALOG_EXPECTED, c->minute_ms, expected);
+	row_set_clicks(row, clicks, expected);
+}
+
+static struct catalog_row *row_of(struct catalog_place place)
+{
+	return &segment_of(place.segment)->seen.row[place.slot];
+}
+
+void popularity_show(const struct catalog *c, const struct counters *n, struct catalog_place place)
+{
+	show_shows(c, n, row_of(place));
+	show_clicks(c, n, row_of(place));
+}
+
 void popularity_forget(struct catalog *c, uint32_t article)
 {
 	struct counters *n = map_get_ptr(c->counters, article);
@@ -80,7 +119,10 @@ int catalog_count(struct catalog *c, uint32_t article, enum catalog_counter coun
 	if (r < 0)
 		return r;
 	catalog_mark_dirty(c, article);
-	popularity_show(c, n, place.segment, place.slot);
+	if (counter == CATALOG_SHOWS)
+		show_shows(c, n, row_of(place));
+	else
+		show_clicks(c, n, row_of(place));
 	view_rescore(c, place.segment, place.slot);
 	return 0;
 }
@@ -106,7 +148,7 @@ int catalog_counters_decode(struct catalog *c, uint32_t article, struct span byt
 		return r;
 	struct catalog_place place = catalog_find(c, article);
 	if (place.segment) {
-		popularity_show(c, n, place.segment, place.slot);
+		popularity_show(c, n, place);
 		view_rescore(c, place.segment, place.slot);
 	}
 	return 0;
@@ -118,7 +160,7 @@ static void refresh_counters(uint64_t article, uint64_t value, void *ctx)
 	struct catalog_place place = catalog_find(c, (uint32_t)article);
 	counters_prune(n, c->minute_ms);
 	if (place.segment)
-		popularity_show(c, n, place.segment, place.slot);
+		popularity_show(c, n, place);
 }
 void popularity_refresh(struct catalog *c)
 {

@@ -66,7 +66,7 @@ static int count_topics(struct catalog_postings *p, const struct topic_term *ent
 
 int postings_build(struct catalog_postings **out, const struct catalog_segment *s, uint32_t n_slots, uint64_t *bytes)
 {
-	uint32_t n_entries = s->vector_start[n_slots];
+	uint32_t n_entries = catalog_n_entries(s, n_slots);
 	const struct topic_term *vectors = atomic_load_explicit(&s->vectors, memory_order_relaxed);
 	struct catalog_postings *p = calloc(1, sizeof(*p));
 	uint32_t *rank = malloc((n_entries + 1) * 2 * sizeof(*rank)), *next; /* of a topic: its count, then where the next goes */
@@ -91,7 +91,7 @@ int postings_build(struct catalog_postings **out, const struct catalog_segment *
 		start += p->table[i].n;
 	}
 	for (uint32_t slot = 0; slot < n_slots; slot++) {
-		for (uint32_t i = s->vector_start[slot]; i < s->vector_start[slot + 1]; i++) {
+		for (uint32_t i = s->row[slot].vector_start; i < catalog_n_entries(s, slot + 1); i++) {
 			uint32_t place = next[rank[i]]++;
 			p->slot[place] = (uint16_t)slot;
 			p->weight[place] = vectors[i].weight;

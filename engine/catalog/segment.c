@@ -9,13 +9,12 @@
 
 int segment_new(struct segment **out, uint64_t number)
 {
-	size_t bytes = (sizeof(struct segment) + 63) / 64 * 64;
-	struct segment *s = aligned_alloc(64, bytes);
+	struct segment *s = aligned_alloc(_Alignof(struct segment), sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	memset(s, 0, bytes);
+	memset(s, 0, sizeof(*s));
 	s->seen.number = number;
-	s->bytes = bytes;
+	s->bytes = sizeof(*s);
 	*out = s;
 	return 0;
 }
@@ -36,7 +35,7 @@ void segment_free(void *segment)
 
 int segment_reserve_vector(struct segment *s, struct epoch *e, size_t n)
 {
-	uint32_t used = s->seen.vector_start[atomic_load_explicit(&s->seen.count, memory_order_relaxed)];
+	uint32_t used = catalog_n_entries(&s->seen, atomic_load_explicit(&s->seen.count, memory_order_relaxed));
 	if (used + n <= s->vector_capacity)
 		return 0;
 	uint32_t capacity = s->vector_capacity ? s->vector_capacity : 1024;
@@ -56,7 +55,6 @@ int segment_reserve_vector(struct segment *s, struct epoch *e, size_t n)
 	return 0;
 }
 
-/* By insertion; of equals the earlier stays first. */
 static float content_norm(const struct catalog_entry *entry)
 {
 	double square = 0;
@@ -66,7 +64,8 @@ static float content_norm(const struct catalog_entry *entry)
 	return square > 0 ? (float)(TOPIC_TERM_ONE / sqrt(square)) : 0;
 }
 
-static void choose_words(const struct catalog_entry *entry, uint32_t words[CATALOG_WORDS])
+/* By insertion; of equals the earlier stays first. Returns how many. */
+static size_t choose_words(const struct catalog_entry *entry, uint32_t words[CATALOG_WORDS])
 {
 	int16_t weight[CATALOG_WORDS];
 	size_t n = 0;
@@ -87,18 +86,19 @@ static void choose_words(const struct catalog_entry *entry, uint32_t words[CATAL
 		weight[place] = t->weight;
 		words[place] = t->topic;
 	}
+	return n;
 }
 
 uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entry, int64_t visible_until_ms,
                              const struct catalog_card *card)
 {
 	struct catalog_segment *c = &s->seen;
-	uint32_t slot = atomic_load_explicit(&c->count, memory_order_relaxed), start = c->vector_start[slot];
+	uint32_t slot = atomic_load_explicit(&c->count, memory_order_relaxed), start = catalog_n_entries(c, slot);
+	struct catalog_row *row = &c->row[slot];
 	c->article[slot] = entry->article;
 	atomic_store_explicit(&c->story[slot], entry->story, memory_order_relaxed);
-	atomic_store_explicit(&c->flags[slot], entry->premium ? SLOT_PREMIUM : 0, memory_order_relaxed);
+	atomic_store_explicit(&c->flags[slot], 0, memory_order_relaxed);
 	c->language[slot] = entry->language;
-	c->log_chars[slot] = entry->log_chars;
 	c->source[slot] = entry->source;
 	c->section[slot] = entry->section;
 	c->author[slot] = entry->author;
@@ -109,14 +109,19 @@ uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entr
 	c->visible_until_ms[slot] = visible_until_ms;
 	c->created_seq[slot] = entry->created_seq;
 	atomic_store_explicit(&c->editions[slot], entry->editions, memory_order_relaxed);
-	atomic_store_explicit(&c->counts[slot].boost, entry->boost, memory_order_relaxed);
+	atomic_store_explicit(&row->boost, entry->boost, memory_order_relaxed);
+	row->log_chars = entry->log_chars;
+	row->content_norm = content_norm(entry);
+	row->section = entry->section;
+	row->source = entry->source;
+	row->premium = entry->premium;
+	row->n_words = (uint8_t)choose_words(entry, c->words[slot]);
+	row->vector_start = start;
+	row->n_vector = (uint16_t)entry->n_vector;
 	struct topic_term *vectors =
 		(struct topic_term *)(uintptr_t)atomic_load_explicit(&c->vectors, memory_order_relaxed);
 	if (entry->n_vector)
 		memcpy(vectors + start, entry->vector, entry->n_vector * sizeof(*vectors));
-	c->vector_start[slot + 1] = start + (uint32_t)entry->n_vector;
-	c->content_norm[slot] = content_norm(entry);
-	choose_words(entry, c->words[slot]);
 	dense_fill(s, slot, entry->dense_space, entry->dense);
 	c->card[slot] = card;
 	s->n_live++;

@@ -42,7 +42,7 @@ static int add_segment(struct tally *t, const struct catalog_segment *s)
 		struct row *row = row_of(t, s->source[slot]);
 		if (!row)
 			return -ENOMEM;
-		float shows = atomic_load_explicit(&s->counts[slot].shows[N_HALF_LIVES - 1], memory_order_relaxed);
+		float shows = atomic_load_explicit(&s->row[slot].shows[N_HALF_LIVES - 1], memory_order_relaxed);
 		row->shows += (uint64_t)((double)shows * SHOW_ONE + 0.5);
 	}
 	return 0;

@@ -36,8 +36,13 @@ struct example *example_at(void *memory, size_t n, size_t n_columns)
 
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns)
 {
-	void *memory = arena_calloc(arena, 1, example_bytes(n, n_columns));
-	return memory ? example_at(memory, n, n_columns) : NULL;
+	struct example *e = arena_alloc(arena, example_bytes(n, n_columns));
+	if (!e)
+		return NULL;
+	*e = (struct example){0};
+	e = example_at(e, n, n_columns);
+	memset(e->mean, 0, 2 * n_columns * sizeof(*e->mean));
+	return e;
 }
 
 void example_encode(struct buf *b, const struct example *e)
@@ -80,7 +85,7 @@ void example_encode(struct buf *b, const struct example *e)
 
 static void get_slot(struct byte_reader *r, struct example_slot *s)
 {
-	s->article = get_u32(r);
+	*s = (struct example_slot){.article = get_u32(r)};
 	s->section = get_u32(r);
 	s->position = get_u8(r);
 	s->ctr_rank = get_u16(r);

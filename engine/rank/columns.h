@@ -1,5 +1,6 @@
 /* The shortlist's columns: what stage two of a ranking looks at, one table, one formula each, and how a column becomes two
- * inputs of a model. Formulas and their worth: columns.c's table; their computing: shortlist.c. */
+ * inputs of a model. Formulas and their worth: columns.c's table; their computing: shortlist_measure.c, but for the
+ * logarithms of counts, which the catalogue keeps. */
 #ifndef MYNEWS_ENGINE_RANK_COLUMNS_H
 #define MYNEWS_ENGINE_RANK_COLUMNS_H
 

@@ -92,7 +92,7 @@ size_t rank_rows(const struct rank_request *q, const struct catalog_segment *s, 
 		return rows.n;
 	}
 	if (q->order == RANK_TRENDING) {
-		float clicks = atomic_load_explicit(&s->counts[slot].clicks[3], memory_order_relaxed);
+		float clicks = atomic_load_explicit(&s->row[slot].clicks[3], memory_order_relaxed);
 		add_row(&rows, FEATURE_POPULAR_12H, 0, rank_trending_score(clicks));
 		return rows.n;
 	}

@@ -146,7 +146,7 @@ static float age_hours(const struct catalog_segment *s, uint32_t slot, int64_t m
 
 static float click_through(const struct catalog_segment *s, uint32_t slot)
 {
-	float clicks = load(&s->counts[slot].clicks[HALF_LIFE_12H]), shows = load(&s->counts[slot].shows[HALF_LIFE_12H]);
+	float clicks = load(&s->row[slot].clicks[HALF_LIFE_12H]), shows = load(&s->row[slot].shows[HALF_LIFE_12H]);
 	/* Clicks of what nobody reported as shown say nothing of click-through: they count as if shown at the usual rate. */
 	if (clicks > shows)
 		shows += (clicks - shows) / CTR_PRIOR;
@@ -157,7 +157,7 @@ static float click_through(const struct catalog_segment *s, uint32_t slot)
  * and where nobody reports what was shown, stories still stand in the order of their clicks. */
 static float popularity(const struct catalog_segment *s, uint32_t slot, int half_life)
 {
-	float clicks = load(&s->counts[slot].clicks[half_life]), shows = load(&s->counts[slot].shows[half_life]);
+	float clicks = load(&s->row[slot].clicks[half_life]), shows = load(&s->row[slot].shows[half_life]);
 	return log1pf(clicks > shows ? shows + fminf(clicks - shows, sqrtf(clicks - shows)) : clicks);
 }
 
@@ -177,9 +177,9 @@ static float shared_value(enum feature feature, const struct catalog_segment *s,
 	case FEATURE_CTR:
 		return click_through(s, slot);
 	case FEATURE_BOOST:
-		return logf(load(&s->counts[slot].boost));
+		return logf(load(&s->row[slot].boost));
 	case FEATURE_EXPLORE:
-		return 1 / sqrtf(1 + load(&s->counts[slot].shows[HALF_LIFE_48H]));
+		return 1 / sqrtf(1 + load(&s->row[slot].shows[HALF_LIFE_48H]));
 	default:
 		return 0;
 	}

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { COLUMNS_AT_ONCE = 64, LANES = KERNEL_LANES };
+enum { COLUMNS_AT_ONCE = 32, LANES = KERNEL_LANES };
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
@@ -44,8 +44,10 @@ INLINE void logs(float *x, size_t n)
 		x[i] = log_of(x[i]);
 }
 
-/* Sums are of distances from the first row: a column that is the same for all must come out with no deviation. */
-INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_columns, float *mean, float *deviation)
+/* Of a few columns, whose sums stay in registers. Sums are of distances from the first row: a column that is the same
+ * for all must come out with no deviation. */
+INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_columns, float *restrict mean,
+                            float *restrict deviation)
 {
 	float sum[COLUMNS_AT_ONCE] = {0}, square[COLUMNS_AT_ONCE] = {0};
 	for (size_t i = 1; i < n; i++)
@@ -64,12 +66,15 @@ INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_co
 	}
 }
 
+/* The last of them are taken together with some that were taken before. */
 INLINE void moments(const float *x, size_t n, size_t n_columns, float *mean, float *deviation)
 {
-	for (size_t c = 0; c < n_columns; c += COLUMNS_AT_ONCE) {
-		size_t left = n_columns - c;
-		moments_of_some(x + c, n, n_columns, left < COLUMNS_AT_ONCE ? left : COLUMNS_AT_ONCE, mean + c, deviation + c);
+	for (size_t c = 0; n_columns >= COLUMNS_AT_ONCE && c < n_columns; c += COLUMNS_AT_ONCE) {
+		size_t first = c + COLUMNS_AT_ONCE <= n_columns ? c : n_columns - COLUMNS_AT_ONCE;
+		moments_of_some(x + first, n, n_columns, COLUMNS_AT_ONCE, mean + first, deviation + first);
 	}
+	if (n_columns < COLUMNS_AT_ONCE)
+		moments_of_some(x, n, n_columns, n_columns, mean, deviation);
 }
 
 INLINE void ranks(const float *x, size_t n, const uint16_t *which, size_t n_which, uint16_t *out)

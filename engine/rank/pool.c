@@ -105,7 +105,7 @@ static void start(const struct scan *s)
 	else
 		for (uint32_t i = 0; i < s->count; i++)
 			acc[i] = (uint32_t)rank_trending_score(
-				atomic_load_explicit(&s->segment->counts[i].clicks[3], memory_order_relaxed));
+				atomic_load_explicit(&s->segment->row[i].clicks[3], memory_order_relaxed));
 }
 
 /* Marks and, for places, adds once a slot whichever of them it carries. */

@@ -62,7 +62,7 @@ static int32_t score_slot(const struct user *u, const struct catalog_view *view,
 	if (q->order == RANK_LATEST)
 		return rank_latest_score(s->published_ms[slot]);
 	if (q->order == RANK_TRENDING)
-		return rank_trending_score(atomic_load_explicit(&s->counts[slot].clicks[3], memory_order_relaxed));
+		return rank_trending_score(atomic_load_explicit(&s->row[slot].clicks[3], memory_order_relaxed));
 	if (memchr(u->languages, s->language[slot], u->n_languages))
 		score += (uint32_t)u->language;
 	score += (uint32_t)numbers_get(&u->seen, atomic_load_explicit(&s->story[slot], memory_order_relaxed));

@@ -37,9 +37,9 @@ size_t rank_parts(const struct model *m, const struct rank_stage_two *two, struc
 /* The step that all of them stand at; 0 when none learns, EXAMPLE_NO_STEP when they differ. */
 uint64_t rank_step(const struct model *m, const struct rank_stage_two *two);
 
-/* Measures every column of items[n] (at most LIMIT_FEED_DEPTH), which rank_pool or rank_score has scored, into a new
- * example in the arena: its slots in the order of the items, positions unknown, and their ranks by click-through where the
- * request's model looks at those. Returns 0 or -ENOMEM. */
+/* Measures every column of items[n] (at most LIMIT_FEED_DEPTH), which are scored and have published_ms, into a new example in
+ * the arena: its slots in the order of the items, positions unknown, and their ranks by click-through where the request's
+ * model looks at those. Returns 0 or -ENOMEM. */
 int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
                    const struct rank_stage_two *two, const struct rank_item *items, size_t n, struct arena *arena,
                    struct example **out) __attribute__((warn_unused_result));

@@ -8,9 +8,9 @@
 #include "engine/rank/shortlist.h"
 
 enum {
-	KNOWN_MAX = PROFILE_TOPICS + PROFILE_AFFINITIES + HISTORY_READS * LIMIT_VECTOR,
+	TOPICS = 1 << 14, /* room for topics of the reader's interests and reads, twice what there can be */
 	PLACES_MAX = HISTORY_READS + LIMIT_FEED_DEPTH, /* sections, or sources, of reads and candidates */
-	FILTER_BITS = 1 << 15
+	FILTER = 1 << 13
 };
 
 /* One of the reader's last reads that is still live. */
@@ -21,10 +21,16 @@ struct read {
 	float norm;  /* of the content part of its vector, inverted */
 };
 
-/* A topic that the reader's interests or reads name. */
+/* A topic that the reader's interests or reads name, in a table with open addressing. */
+struct topic_mean {
+	uint32_t topic; /* 0: free */
+	float mean;     /* of its weight in the reads' vectors, each of length 1 */
+};
+_Static_assert(2 * (PROFILE_TOPICS + PROFILE_AFFINITIES + HISTORY_READS * LIMIT_VECTOR) <= TOPICS, "at most half full");
+
+/* What models that look at interests, or at the best of the reads, want to know of it besides. */
 struct known {
 	float short_term, long_term; /* saturated */
-	float mean;    /* of its weight in the reads' vectors, each of length 1 */
 	int32_t first; /* of its postings; -1 none */
 };
 
@@ -42,8 +48,9 @@ struct exposure {
 
 /* A section or a source: how often the reader read it, and what its columns are, once measured. */
 struct of_name {
+	uint32_t name;
 	float all, recent; /* reads */
-	bool measured;
+	bool asked; /* a candidate's */
 	float columns[3];
 };
 
@@ -87,7 +94,7 @@ struct reading {
 	const struct rank_stage_two *two;
 	uint32_t minute;
 	struct wanted wanted;
-	size_t n_reads, n_known, n_postings, n_exposures, n_sections, n_sources;
+	size_t n_reads, n_postings, n_exposures, n_sections, n_sources;
 	float recent_total, taste;
 	float rate;    /* overall click-through */
 	float clicks;  /* all of SIGNAL_SECTION */
@@ -95,12 +102,14 @@ struct reading {
 	struct dense_reads dense[DENSE_SPACES_MAX]; /* [n_dense], by space less one */
 	size_t n_dense;
 	uint32_t top_section;
-	struct numbers topics, stories, section_index, source_index; /* -> 1 + index below */
-	uint64_t filter[FILTER_BITS / 64]; /* of topics: a bit that is not set says that it is not known */
+	struct numbers stories, section_index, source_index; /* -> 1 + index below */
+	uint32_t topics_mask; /* of the part of the next two that is in use */
+	struct topic_mean topics[TOPICS];
+	struct known known[TOPICS]; /* of the topic in the same place */
+	uint8_t filter[FILTER]; /* of topics: 0 says that it is not known, else 1 */
 	struct read reads[HISTORY_READS]; /* newest first */
 	struct exposure exposures[HISTORY_SHOWN + HISTORY_READS];
 	struct of_name sections[PLACES_MAX], sources[PLACES_MAX];
-	struct known known[KNOWN_MAX];
 	struct posting postings[HISTORY_READS * LIMIT_VECTOR];
 	struct stood stood[STOOD]; /* by hash of the place */
 	struct grams grams;        /* of the reads' titles */
@@ -111,25 +120,38 @@ int reading_prepare(struct reading *g, const struct catalog *c, const struct ran
                     const struct rank_stage_two *two, size_t n) __attribute__((warn_unused_result));
 /* The reader's document, for learning. */
 void reading_document(const struct reading *g, struct example *e);
+/* Where an article stands by the space there is, looked up anew: into *stood, where it belongs. */
+void reading_place_anew(const struct reading *g, const struct catalog_segment *s, uint32_t slot, struct stood *stood);
+
 /* Where an article stands; until the next call. */
-const float *reading_stands(struct reading *g, const struct catalog_segment *s, uint32_t slot);
-
-static inline uint32_t reading_filter_bit(uint32_t topic)
+static inline const float *reading_stands(struct reading *g, const struct catalog_segment *s, uint32_t slot)
 {
-	return topic * 2654435769u >> 17;
+	uint64_t place = reading_place(s, slot);
+	struct stood *stood = &g->stood[reading_stood(place)];
+	if (stood->place != place || stood->number != g->two->space->number)
+		reading_place_anew(g, s, slot, stood);
+	return stood->at;
 }
 
-/* False: it is not. */
-static inline bool reading_may_know(const struct reading *g, uint32_t topic)
+/* Fibonacci hashing (Knuth 6.4): the high bits say where in the filter, those below where in the table. */
+static inline uint64_t reading_hash(uint32_t topic)
 {
-	uint32_t bit = reading_filter_bit(topic);
-	return g->filter[bit / 64] >> (bit & 63) & 1;
+	return topic * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static inline const struct known *reading_known(const struct reading *g, uint32_t topic)
+static inline uint32_t reading_filter(uint32_t topic)
 {
-	int32_t at = numbers_get(&g->topics, topic);
-	return at ? &g->known[at - 1] : NULL;
+	return (uint32_t)(reading_hash(topic) >> 51);
+}
+_Static_assert(FILTER == 1 << (64 - 51), "one for each");
+
+/* Where a topic stands in the table, or the free place where it would. */
+static inline uint32_t reading_find(const struct reading *g, uint32_t topic)
+{
+	uint32_t at = (uint32_t)(reading_hash(topic) >> 32) & g->topics_mask;
+	while (g->topics[at].topic && g->topics[at].topic != topic)
+		at = (at + 1) & g->topics_mask;
+	return at;
 }
 
 /* The entry of a section or source; NULL for none. The index has room. */
@@ -139,7 +161,7 @@ static inline struct of_name *reading_name(struct numbers *index, struct of_name
 		return NULL;
 	int32_t *at = numbers_put(index, name);
 	if (*at == 0) {
-		names[*n] = (struct of_name){0};
+		names[*n] = (struct of_name){.name = name};
 		*at = (int32_t)++*n;
 	}
 	return &names[*at - 1];

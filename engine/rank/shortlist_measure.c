@@ -1,5 +1,5 @@
-/* The columns of each candidate. What is the same arithmetic for all of them goes over arrays of all; what asks for memory
- * here and there goes candidate by candidate, with what the next ones need on its way. */
+/* The columns of each candidate, in two rounds over them. The first looks at their rows alone, and what the second asks for
+ * behind them is on its way from then on. What is the same arithmetic for all candidates goes over arrays of all. */
 #include <errno.h>
 #include <math.h>
 
@@ -12,104 +12,95 @@ static float load(const _Atomic float *x)
 	return atomic_load_explicit(x, memory_order_relaxed);
 }
 
-static void fetch(const struct rank_item *item)
+static void fetch_row(const struct rank_item *item)
 {
-	const struct catalog_segment *s = item->segment;
-	if (!s)
+	const char *row = item->segment ? (const char *)&item->segment->row[item->slot] : NULL;
+	if (!row)
 		return;
-	__builtin_prefetch(&s->counts[item->slot]);
-	__builtin_prefetch(&s->published_ms[item->slot]);
-	__builtin_prefetch(&s->section[item->slot]);
-	__builtin_prefetch(&s->source[item->slot]);
-	__builtin_prefetch(&s->words[item->slot]);
-	__builtin_prefetch(&s->vector_start[item->slot]);
-	__builtin_prefetch(&s->content_norm[item->slot]);
-	__builtin_prefetch(&s->log_chars[item->slot]);
+	__builtin_prefetch(row);
+	__builtin_prefetch(row + sizeof(struct catalog_row) / 2);
+	__builtin_prefetch(item->segment->words[item->slot]);
 }
 
-/* ---- popularity and age: over arrays ---- */
+/* ---- what the writer has no logarithm of: over arrays ---- */
 
-struct counts {
-	size_t n; /* candidates */
-	float *clicks, *shows, *expected; /* [n][N_HALF_LIVES] */
-	float *hours, *boost;             /* [n] hours and one */
+struct to_log {
+	float *shows;         /* [n][N_HALF_LIVES] */
+	float *ctr;           /* [n][N_HALF_LIVES] of clicks, then of click-through */
+	float *hours, *boost; /* [n] hours and one */
 };
 
-static int counts_new(struct counts *c, struct arena *arena, size_t n)
+static int to_log_new(struct to_log *l, struct arena *arena, size_t n)
 {
-	const size_t each = n * N_HALF_LIVES;
-	c->n = n;
-	c->clicks = arena_alloc(arena, (3 * each + 2 * n) * sizeof(float) + 1);
-	if (!c->clicks)
+	l->shows = arena_alloc(arena, (2 * N_HALF_LIVES + 2) * n * sizeof(float) + 1);
+	if (!l->shows)
 		return -ENOMEM;
-	c->shows = c->clicks + each;
-	c->expected = c->shows + each;
-	c->hours = c->expected + each;
-	c->boost = c->hours + n;
+	l->ctr = l->shows + N_HALF_LIVES * n;
+	l->hours = l->ctr + N_HALF_LIVES * n;
+	l->boost = l->hours + n;
 	return 0;
 }
 
-static void take_counts(const struct reading *g, struct counts *c, const struct rank_item *items)
+static void copy_counts(const _Atomic float from[N_HALF_LIVES], float to[N_HALF_LIVES])
 {
-	for (size_t i = 0; i < c->n; i++) {
-		const struct catalog_segment *s = items[i].segment;
-		uint32_t slot = items[i].slot;
-		if (i + AHEAD < c->n)
-			fetch(&items[i + AHEAD]);
-		for (size_t h = 0; h < N_HALF_LIVES; h++) {
-			size_t at = i * N_HALF_LIVES + h;
-			c->clicks[at] = s ? load(&s->counts[slot].clicks[h]) : 0;
-			c->shows[at] = s ? load(&s->counts[slot].shows[h]) : 0;
-			c->expected[at] = s ? load(&s->counts[slot].expected[h]) : 0;
-		}
-		int64_t age_ms = s ? g->request->now_ms - s->published_ms[slot] : 0;
-		c->hours[i] = age_ms > 0 ? 1 + (float)((double)age_ms / 3600000) : 1;
-		c->boost[i] = s ? load(&s->counts[slot].boost) : 1;
-	}
+	to[0] = load(&from[0]);
+	to[1] = load(&from[1]);
+	to[2] = load(&from[2]);
+	to[3] = load(&from[3]);
+	to[4] = load(&from[4]);
+}
+_Static_assert(N_HALF_LIVES == 5, "all of them");
+
+static void take_to_log(const struct reading *g, const struct rank_item *item, const struct to_log *l, size_t i)
+{
+	const struct catalog_row *row = &item->segment->row[item->slot];
+	int64_t age_ms = g->request->now_ms - item->published_ms;
+	copy_counts(row->shows, l->shows + i * N_HALF_LIVES);
+	copy_counts(row->clicks, l->ctr + i * N_HALF_LIVES);
+	l->hours[i] = 1 + (age_ms > 0 ? (float)age_ms * (1.0f / 3600000) : 0);
+	l->boost[i] = load(&row->boost);
 }
 
-/* In place: ln(1 + clicks), ln(1 + shows); click-through into ctr, lift into expected. Counts are no less than 0. */
-static void log_counts(const struct kernels *kernels, struct counts *c, float rate, float *restrict ctr)
+static void take_nothing(const struct to_log *l, size_t i)
 {
-	enum { PRIOR = 10 };
-	float *restrict clicks = c->clicks, *restrict shows = c->shows, *restrict expected = c->expected;
-	const float per_rate = 1 / rate;
-	for (size_t i = 0; i < c->n * N_HALF_LIVES; i++) {
-		float beyond = clicks[i] - shows[i];
+	memset(l->shows + i * N_HALF_LIVES, 0, N_HALF_LIVES * sizeof(float));
+	memset(l->ctr + i * N_HALF_LIVES, 0, N_HALF_LIVES * sizeof(float));
+	l->hours[i] = l->boost[i] = 1;
+}
+
+/* In place. Click-through over g, the overall one, to which it is drawn: (clicks + 10 g) / (shows + 10) / g, where clicks
+ * beyond shows are taken for shown at that rate. */
+static void take_logs(const struct kernels *kernels, const struct to_log *l, size_t n, float rate)
+{
+	const float *restrict shows = l->shows, prior = 10 * rate;
+	float *restrict ctr = l->ctr;
+	for (size_t i = 0; i < N_HALF_LIVES * n; i++) {
+		float beyond = ctr[i] - shows[i];
 		beyond = beyond > 0 ? beyond : 0;
-		ctr[i] = (clicks[i] + PRIOR * rate) / ((shows[i] + beyond * per_rate + PRIOR) * rate);
-		expected[i] = (clicks[i] + 1) / (expected[i] + 1);
-		clicks[i] += 1;
-		shows[i] += 1;
+		ctr[i] = (ctr[i] + prior) / (shows[i] * rate + beyond + prior);
 	}
-	kernels->logs(ctr, c->n * N_HALF_LIVES);
-	kernels->logs(clicks, c->n * (3 * N_HALF_LIVES + 2)); /* all of it */
+	kernels->logs(ctr, (N_HALF_LIVES + 2) * n); /* all three */
 }
 
-static int measure_popularity(const struct reading *g, struct example *e, const struct rank_item *items,
-                              struct arena *arena)
+/* Every live candidate has the columns before this one. */
+enum { FIRST_OF_SOME = COLUMN_SEEN };
+_Static_assert(COLUMN_AGE == COLUMN_POPULARITY + 4 * N_HALF_LIVES && FIRST_OF_SOME == COLUMN_AGE + 5,
+               "popularity, age, boost, premium, length and the stage-one score");
+
+static void measure_shared(const struct reading *g, const struct rank_item *item, const struct to_log *l, size_t i,
+                           float *x)
 {
-	struct counts c;
-	const size_t bytes = N_HALF_LIVES * sizeof(float);
-	float *ctr = arena_alloc(arena, e->n * bytes + 1);
-	if (!ctr || counts_new(&c, arena, e->n) < 0)
-		return -ENOMEM;
-	take_counts(g, &c, items);
-	log_counts(g->kernels, &c, g->rate, ctr);
-	for (size_t i = 0; i < e->n; i++) {
-		float *x = e->columns + i * e->n_columns;
-		size_t at = i * N_HALF_LIVES;
-		if (!items[i].segment)
-			continue;
-		memcpy(x + COLUMN_CLICKS, c.clicks + at, bytes);
-		memcpy(x + COLUMN_SHOWS, c.shows + at, bytes);
-		memcpy(x + COLUMN_CTR, ctr + at, bytes);
-		memcpy(x + COLUMN_LIFT, c.expected + at, bytes);
-		x[COLUMN_AGE] = c.hours[i];
-		x[COLUMN_BOOST] = c.boost[i];
-		x[COLUMN_TASTE] = g->taste * x[COLUMN_CTR + 3];
-	}
-	return 0;
+	const struct catalog_row *row = &item->segment->row[item->slot];
+	copy_counts(row->log_clicks, x + COLUMN_CLICKS);
+	copy_counts(row->log_shows, x + COLUMN_SHOWS);
+	memcpy(x + COLUMN_CTR, l->ctr + i * N_HALF_LIVES, N_HALF_LIVES * sizeof(*x));
+	copy_counts(row->lift, x + COLUMN_LIFT);
+	x[COLUMN_AGE] = l->hours[i];
+	x[COLUMN_BOOST] = l->boost[i];
+	x[COLUMN_PREMIUM] = row->premium;
+	x[COLUMN_LENGTH] = row->log_chars;
+	x[COLUMN_STAGE_ONE] = (float)item->score / RANK_ONE;
+	x[COLUMN_TASTE] = g->taste * x[COLUMN_CTR + 3];
 }
 
 /* ---- one candidate ---- */
@@ -128,33 +119,54 @@ static void measure_exposure(const struct reading *g, uint32_t story, float *x)
 		x[COLUMN_STORY_READ] = log1pf(e->n_reads);
 }
 
-static void measure_section(const struct reading *g, uint32_t section, struct of_name *of)
+static void measure_section(const struct reading *g, struct of_name *of)
 {
 	float v[SIGNAL_VALUES];
-	reading_get(g, SIGNAL_SECTION, section, 0, v);
+	reading_get(g, SIGNAL_SECTION, of->name, 0, v);
 	float p = (v[0] + 1) / (g->clicks + 20);
 	of->columns[0] = logf((of->all + 10 * p) / ((float)g->n_reads + 10) / p);
 	of->columns[1] = logf((of->recent + 4 * p) / (g->recent_total + 4) / p);
-	reading_get(g, SIGNAL_NEXT, g->top_section, section, v);
+	reading_get(g, SIGNAL_NEXT, g->top_section, of->name, v);
 	of->columns[2] = logf((v[0] + 2) / (v[1] + 2));
-	of->measured = true;
 }
 
-static void measure_names(struct reading *g, uint32_t section, uint32_t source, float *x)
+/* The section and the source of a candidate, NULL for none. */
+struct names {
+	struct of_name *section, *source;
+};
+
+/* What a section's columns are made of is on its way from then on. */
+static struct names ask_names(struct reading *g, const struct catalog_row *row)
 {
-	struct of_name *of = reading_name(&g->section_index, g->sections, &g->n_sections, section);
-	if (of) {
-		if (!of->measured)
-			measure_section(g, section, of);
-		memcpy(x + COLUMN_SECTION_ALL, of->columns, sizeof(of->columns));
+	struct names n = {reading_name(&g->section_index, g->sections, &g->n_sections, row->section),
+	                  reading_name(&g->source_index, g->sources, &g->n_sources, row->source)};
+	if (n.section && !n.section->asked) {
+		signals_prefetch(g->two->signals, signal_key(SIGNAL_SECTION, n.section->name, 0));
+		signals_prefetch(g->two->signals, signal_key(SIGNAL_NEXT, g->top_section, n.section->name));
+		n.section->asked = true;
 	}
-	of = reading_name(&g->source_index, g->sources, &g->n_sources, source);
-	if (of) {
-		if (!of->measured)
-			of->columns[0] = logf((of->all + 1) / ((float)g->n_reads / 10 + 1));
-		of->measured = true;
-		x[COLUMN_SOURCE_ALL] = of->columns[0];
-	}
+	if (n.source)
+		n.source->asked = true;
+	return n;
+}
+
+static void measure_asked(struct reading *g)
+{
+	const float none = logf(1 / ((float)g->n_reads / 10 + 1)); /* of most sources nothing was read */
+	for (size_t i = 0; i < g->n_sections; i++)
+		if (g->sections[i].asked)
+			measure_section(g, &g->sections[i]);
+	for (size_t i = 0; i < g->n_sources; i++)
+		if (g->sources[i].asked)
+			g->sources[i].columns[0] = g->sources[i].all > 0 ? logf(g->sources[i].all + 1) + none : none;
+}
+
+static void measure_names(const struct names *n, float *x)
+{
+	if (n->section)
+		memcpy(x + COLUMN_SECTION_ALL, n->section->columns, sizeof(n->section->columns));
+	if (n->source)
+		x[COLUMN_SOURCE_ALL] = n->source->columns[0];
 }
 _Static_assert(COLUMN_SECTION_RECENT == COLUMN_SECTION_ALL + 1 && COLUMN_SECTION_NEXT == COLUMN_SECTION_ALL + 2,
                "copied as one");
@@ -195,38 +207,56 @@ static size_t find_known(const struct reading *g, const struct topic_term *vecto
 	size_t n_found = 0;
 	for (size_t i = 0; i < n; i++) {
 		at[n_found] = (uint8_t)i;
-		n_found += reading_may_know(g, vector[i].topic);
+		n_found += g->filter[reading_filter(vector[i].topic)];
 	}
 	return n_found;
 }
 
-/* One walk over the vector: interests, and similarity to what was read. */
-static void measure_content(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
+static float mean_cosine(const struct reading *g, const struct topic_term *vector, const uint8_t *at, size_t n,
+                         float norm)
 {
-	float with[HISTORY_READS], mean = 0;
-	uint8_t at[LIMIT_VECTOR] = {0};
-	size_t n;
-	const struct topic_term *vector = catalog_vector(s, slot, &n);
-	if (g->wanted.similar_top)
-		memset(with, 0, g->n_reads * sizeof(*with));
-	n = find_known(g, vector, n < LIMIT_VECTOR ? n : LIMIT_VECTOR, at);
+	float mean = 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct topic_term *term = &vector[at[i]];
-		const struct known *k = reading_known(g, term->topic);
-		if (!k)
+		mean += g->topics[reading_find(g, term->topic)].mean * (float)term->weight;
+	}
+	return mean * (norm / TOPIC_TERM_ONE);
+}
+
+static void measure_known(const struct reading *g, const struct topic_term *vector, const uint8_t *at, size_t n,
+                          float norm, float *x)
+{
+	float with[HISTORY_READS];
+	if (g->wanted.similar_top)
+		memset(with, 0, g->n_reads * sizeof(*with));
+	for (size_t i = 0; i < n; i++) {
+		const struct topic_term *term = &vector[at[i]];
+		uint32_t place = reading_find(g, term->topic);
+		if (g->topics[place].topic == 0)
 			continue;
+		const struct known *k = &g->known[place];
 		float weight = (float)term->weight / TOPIC_TERM_ONE;
-		mean += k->mean * weight;
 		if (g->wanted.interests)
 			add_interest(k, topic_namespace_of(term->topic), weight, x);
 		for (int32_t p = k->first; p >= 0; p = g->postings[p].next)
 			with[g->postings[p].read] += weight * g->postings[p].weight;
 	}
-	const float norm = s->content_norm[slot];
-	if (g->wanted.similar)
-		x[COLUMN_SIMILAR_MEAN] = mean * norm;
 	if (g->wanted.similar_top)
 		measure_best(g, with, norm, x);
+}
+
+/* Interests, and similarity to what was read. */
+static void measure_content(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
+{
+	uint8_t at[LIMIT_VECTOR] = {0};
+	size_t n;
+	const struct topic_term *vector = catalog_vector(s, slot, &n);
+	const float norm = s->row[slot].content_norm;
+	n = find_known(g, vector, n < LIMIT_VECTOR ? n : LIMIT_VECTOR, at);
+	if (g->wanted.similar)
+		x[COLUMN_SIMILAR_MEAN] = mean_cosine(g, vector, at, n, norm);
+	if (g->wanted.interests || g->wanted.similar_top)
+		measure_known(g, vector, at, n, norm, x);
 }
 
 static void measure_words(const struct reading *g, const struct example_slot *slot, float *x)
@@ -239,16 +269,15 @@ static void measure_words(const struct reading *g, const struct example_slot *sl
 	x[COLUMN_WORDS] = slot->n_words ? sum / (float)slot->n_words : 0;
 }
 
+typedef float four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
+
 static void measure_kin(struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
 {
-	const float *at = reading_stands(g, s, slot);
-	float sum[4] = {0};
-	for (size_t d = 0; d <= KIN_DIMS; d += 4)
-		for (size_t k = 0; k < 4; k++)
-			sum[k] += at[d + k] * g->kin[d + k];
+	const four *at = (const four *)reading_stands(g, s, slot), *reads = (const four *)g->kin;
+	four sum = at[0] * reads[0] + at[1] * reads[1] + (at[2] * reads[2] + at[3] * reads[3]);
 	x[COLUMN_KIN] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
-_Static_assert((KIN_DIMS + 1) % 4 == 0, "four at once");
+_Static_assert(KIN_DIMS + 1 == 4 * sizeof(four) / sizeof(float), "all of them");
 
 /* Short vectors have length 127. */
 static void measure_dense(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
@@ -320,18 +349,16 @@ static void measure_head(const struct reading *g, const struct example *e, size_
 	x[COLUMN_HEAD_12H] = sum_12h / (float)(e->n - 1);
 }
 
-static void measure_one(struct reading *g, const struct rank_item *item, struct example_slot *out, float *x)
+static void measure_one(struct reading *g, const struct rank_item *item, const struct names *names,
+                        struct example_slot *out, float *x)
 {
 	const struct catalog_segment *s = item->segment;
+	const struct catalog_row *row = &s->row[item->slot];
 	const struct wanted *w = &g->wanted;
-	out->section = s->section[item->slot];
-	out->n_words = (uint8_t)catalog_n_words(s, item->slot);
+	*out = (struct example_slot){.article = item->article, .section = row->section, .n_words = row->n_words};
 	memcpy(out->words, s->words[item->slot], sizeof(out->words));
-	x[COLUMN_STAGE_ONE] = (float)item->score / RANK_ONE;
-	x[COLUMN_LENGTH] = s->log_chars[item->slot];
-	x[COLUMN_PREMIUM] = (atomic_load_explicit(&s->flags[item->slot], memory_order_relaxed) & SLOT_PREMIUM) != 0;
 	measure_exposure(g, item->story, x);
-	measure_names(g, out->section, s->source[item->slot], x);
+	measure_names(names, x);
 	if (w->interests || w->similar || w->similar_top)
 		measure_content(g, s, item->slot, x);
 	if (w->words)
@@ -363,17 +390,45 @@ static void fetch_vector(const struct reading *g, const struct rank_item *item)
 		__builtin_prefetch(&vector[i]);
 }
 
+/* What asks for nothing further away than the rows. */
+static void take_rows(struct reading *g, const struct rank_item *items, size_t n, const struct to_log *logs,
+                      struct names *names)
+{
+	for (size_t i = 0; i < n && i < AHEAD; i++)
+		fetch_row(&items[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			fetch_row(&items[i + AHEAD]);
+		if (!items[i].segment) {
+			take_nothing(logs, i);
+			continue;
+		}
+		names[i] = ask_names(g, &items[i].segment->row[items[i].slot]);
+		take_to_log(g, &items[i], logs, i);
+	}
+}
+
 int shortlist_measure(struct reading *g, struct example *e, const struct rank_item *items, struct arena *arena)
 {
-	int r = measure_popularity(g, e, items, arena);
-	if (r < 0)
-		return r;
+	struct to_log logs;
+	struct names *names = arena_alloc(arena, e->n * sizeof(*names) + 1);
+	if (!names || to_log_new(&logs, arena, e->n) < 0)
+		return -ENOMEM;
+	take_rows(g, items, e->n, &logs, names);
+	measure_asked(g);
+	take_logs(g->kernels, &logs, e->n, g->rate);
 	for (size_t i = 0; i < e->n; i++) {
+		float *x = e->columns + i * e->n_columns;
 		if (i + AHEAD < e->n)
 			fetch_vector(g, &items[i + AHEAD]);
-		e->slots[i].article = items[i].article;
-		if (items[i].segment)
-			measure_one(g, &items[i], &e->slots[i], e->columns + i * e->n_columns);
+		memset(x + FIRST_OF_SOME, 0, (N_COLUMNS - FIRST_OF_SOME) * sizeof(*x));
+		if (!items[i].segment) {
+			e->slots[i] = (struct example_slot){.article = items[i].article};
+			memset(x, 0, FIRST_OF_SOME * sizeof(*x));
+			continue;
+		}
+		measure_shared(g, &items[i], &logs, i, x);
+		measure_one(g, &items[i], &names[i], &e->slots[i], x);
 	}
 	for (size_t i = 0; g->wanted.head && i < e->n && e->n > 1; i++)
 		measure_head(g, e, i, e->columns + i * e->n_columns);

@@ -24,7 +24,6 @@ void rank_reading_free(struct reading *g)
 {
 	if (!g)
 		return;
-	numbers_free(&g->topics);
 	numbers_free(&g->stories);
 	numbers_free(&g->section_index);
 	numbers_free(&g->source_index);
@@ -47,16 +46,15 @@ static struct wanted wanted_of(const struct model *m)
 
 /* ---- topics ---- */
 
-static struct known *known_topic(struct reading *g, uint32_t topic)
+static uint32_t place_topic(struct reading *g, uint32_t topic)
 {
-	int32_t *at = numbers_put(&g->topics, topic);
-	if (*at == 0) {
-		uint32_t bit = reading_filter_bit(topic);
-		g->filter[bit / 64] |= UINT64_C(1) << (bit & 63);
-		g->known[g->n_known] = (struct known){.first = -1};
-		*at = (int32_t)++g->n_known;
+	uint32_t at = reading_find(g, topic);
+	if (g->topics[at].topic == 0) {
+		g->filter[reading_filter(topic)] = 1;
+		g->topics[at].topic = topic;
+		g->known[at] = (struct known){.first = -1};
 	}
-	return &g->known[*at - 1];
+	return at;
 }
 
 static void take_interests(struct reading *g)
@@ -68,7 +66,7 @@ static void take_interests(struct reading *g)
 	size_t n = profile_read_all(q->profile_config, q->reader.profile, q->now_ms, interests);
 	for (size_t i = 0; i < n; i++)
 		if (interests[i].topic) {
-			struct known *k = known_topic(g, interests[i].topic);
+			struct known *k = &g->known[place_topic(g, interests[i].topic)];
 			k->short_term = saturated(interests[i].short_term);
 			k->long_term = saturated(interests[i].long_term);
 		}
@@ -79,39 +77,40 @@ static void take_vector(struct reading *g, uint32_t r)
 	size_t n;
 	struct read *read = &g->reads[r];
 	const struct topic_term *vector = catalog_vector(read->segment, read->slot, &n);
-	read->norm = read->segment->content_norm[read->slot];
+	read->norm = read->segment->row[read->slot].content_norm;
 	if (read->norm == 0)
 		return;
 	float share = read->norm / TOPIC_TERM_ONE / (float)g->n_reads;
 	for (size_t i = 0; i < n; i++) {
 		if (!catalog_is_content(vector[i].topic) || vector[i].weight == 0)
 			continue;
-		struct known *k = known_topic(g, vector[i].topic);
-		k->mean += share * (float)vector[i].weight;
+		uint32_t at = place_topic(g, vector[i].topic);
+		g->topics[at].mean += share * (float)vector[i].weight;
 		if (!g->wanted.similar_top)
 			continue;
+		struct known *k = &g->known[at];
 		g->postings[g->n_postings] =
 			(struct posting){.next = k->first, .read = r, .weight = (float)vector[i].weight / TOPIC_TERM_ONE};
 		k->first = (int32_t)g->n_postings++;
 	}
 }
 
-static int take_topics(struct reading *g)
+static void take_topics(struct reading *g)
 {
 	const struct wanted *w = &g->wanted;
 	bool reads = w->similar || w->similar_top;
 	size_t n = w->interests ? PROFILE_TOPICS + PROFILE_AFFINITIES : 0;
 	for (size_t r = 0; reads && r < g->n_reads; r++)
-		n += g->reads[r].segment->vector_start[g->reads[r].slot + 1] - g->reads[r].segment->vector_start[g->reads[r].slot];
-	int error = numbers_reset(&g->topics, n);
-	if (error < 0)
-		return error;
+		n += g->reads[r].segment->row[g->reads[r].slot].n_vector;
+	g->topics_mask = 15;
+	while (g->topics_mask < 2 * n)
+		g->topics_mask = 2 * g->topics_mask + 1;
+	memset(g->topics, 0, (g->topics_mask + 1) * sizeof(*g->topics));
 	memset(g->filter, 0, sizeof(g->filter));
-	g->n_known = g->n_postings = 0;
+	g->n_postings = 0;
 	take_interests(g);
 	for (uint32_t r = 0; reads && r < g->n_reads; r++)
 		take_vector(g, r);
-	return 0;
 }
 
 /* ---- stories ---- */
@@ -162,11 +161,8 @@ static void find_reads(struct reading *g)
 		g->reads[g->n_reads++] =
 			(struct read){.segment = at.segment, .slot = at.slot, .article = r->article, .share = share};
 		share *= exp2f(-1 / RECENT_HALF_LIFE);
-		__builtin_prefetch(&at.segment->section[at.slot]);
-		__builtin_prefetch(&at.segment->source[at.slot]);
-		__builtin_prefetch(&at.segment->vector_start[at.slot]);
-		__builtin_prefetch(&at.segment->content_norm[at.slot]);
-		__builtin_prefetch(&at.segment->words[at.slot]);
+		__builtin_prefetch((const char *)(&at.segment->row[at.slot] + 1) - 1); /* what does not change */
+		__builtin_prefetch(at.segment->words[at.slot]);
 	}
 }
 
@@ -204,10 +200,9 @@ static int count_names(struct reading *g, size_t n)
 	g->top_section = 0;
 	for (size_t i = 0; i < g->n_reads; i++) {
 		const struct read *read = &g->reads[i];
-		struct of_name *section = reading_name(&g->section_index, g->sections, &g->n_sections,
-		                                       read->segment->section[read->slot]),
-		               *source = reading_name(&g->source_index, g->sources, &g->n_sources,
-		                                      read->segment->source[read->slot]);
+		const struct catalog_row *row = &read->segment->row[read->slot];
+		struct of_name *section = reading_name(&g->section_index, g->sections, &g->n_sections, row->section),
+		               *source = reading_name(&g->source_index, g->sources, &g->n_sources, row->source);
 		g->recent_total += read->share;
 		if (section) {
 			section->all += 1;
@@ -216,30 +211,21 @@ static int count_names(struct reading *g, size_t n)
 		if (source)
 			source->all += 1;
 	}
-	for (size_t i = 0; i < g->n_reads; i++) { /* of equals the one read last */
-		uint32_t number = g->reads[i].segment->section[g->reads[i].slot];
-		const struct of_name *section = reading_name(&g->section_index, g->sections, &g->n_sections, number);
-		if (section && section->recent > most) {
-			most = section->recent;
-			g->top_section = number;
+	for (size_t i = 0; i < g->n_sections; i++) /* of equals the one read last, which stands first */
+		if (g->sections[i].recent > most) {
+			most = g->sections[i].recent;
+			g->top_section = g->sections[i].name;
 		}
-	}
 	return 0;
 }
 
 /* ---- where things stand ---- */
 
-const float *reading_stands(struct reading *g, const struct catalog_segment *s, uint32_t slot)
+void reading_place_anew(const struct reading *g, const struct catalog_segment *s, uint32_t slot, struct stood *stood)
 {
-	const struct kin_space *space = g->two->space;
-	uint64_t place = reading_place(s, slot);
-	struct stood *stood = &g->stood[reading_stood(place)];
-	if (stood->place != place || stood->number != space->number) {
-		stood->place = place;
-		stood->number = space->number;
-		kin_place(space, s->words[slot], catalog_n_words(s, slot), stood->at);
-	}
-	return stood->at;
+	stood->place = reading_place(s, slot);
+	stood->number = g->two->space->number;
+	kin_place(g->two->space, s->words[slot], s->row[slot].n_words, stood->at);
 }
 
 static void take_kin(struct reading *g)
@@ -296,7 +282,7 @@ void reading_document(const struct reading *g, struct example *e)
 	e->n_read_rows = 0;
 	for (size_t r = 0; r < e->n_reads; r++) {
 		const struct read *read = &g->reads[r];
-		size_t n = catalog_n_words(read->segment, read->slot);
+		size_t n = read->segment->row[read->slot].n_words;
 		for (size_t i = 0; i < n; i++)
 			e->read_rows[e->n_read_rows++] = kin_row(read->segment->words[read->slot][i]);
 	}
@@ -317,10 +303,9 @@ int reading_prepare(struct reading *g, const struct catalog *c, const struct ran
 	int r = take_exposures(g);
 	if (r == 0)
 		r = count_names(g, n);
-	if (r == 0)
-		r = take_topics(g);
 	if (r < 0)
 		return r;
+	take_topics(g);
 	take_kin(g);
 	take_dense(g);
 	take_grams(g);

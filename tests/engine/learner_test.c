@@ -13,6 +13,7 @@
 #include "engine/base/rng.h"
 #include "engine/learner.h"
 #include "engine/store/codec.h"
+#include "tests/engine/learn/zeros.h"
 #include "tests/engine/store/fixture.h"
 
 enum { USERS = 9, ARTICLES = 60 };
@@ -64,7 +65,7 @@ static struct example *example_of(struct arena *arena, uint64_t sequence)
 {
 	struct rng rng;
 	rng_seed(&rng, sequence);
-	struct example *e = example_new(arena, 2 + rng_below(&rng, 10), N_COLUMNS);
+	struct example *e = example_of_zeros(arena, 2 + rng_below(&rng, 10), N_COLUMNS);
 	assert_non_null(e);
 	e->feed = sequence * 7;
 	e->user = 1 + rng_below(&rng, USERS);

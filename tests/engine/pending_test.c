@@ -9,6 +9,7 @@
 
 #include "engine/base/rng.h"
 #include "engine/pending.h"
+#include "tests/engine/learn/zeros.h"
 
 enum { COLUMNS = 3, FIRST_ARTICLE = 100 };
 
@@ -70,7 +71,7 @@ static void test_what_counts(void **state)
 		size_t n = 0;
 		while (n < 6 && rule[k].slots[n])
 			n++;
-		struct example *e = example_new(&arena, n, COLUMNS);
+		struct example *e = example_of_zeros(&arena, n, COLUMNS);
 		assert_non_null(e);
 		for (size_t i = 0; i < n; i++)
 			e->slots[i].events = events_of(rule[k].slots[i]);
@@ -89,7 +90,7 @@ static void test_what_counts(void **state)
 static struct pending_slate *slate_of(uint64_t feed, uint64_t user, uint16_t page, size_t n, int64_t due_ms)
 {
 	struct arena arena = {0};
-	struct example *e = example_new(&arena, n + 1, COLUMNS);
+	struct example *e = example_of_zeros(&arena, n + 1, COLUMNS);
 	uint16_t *which = calloc(n + 1, sizeof(*which));
 	uint8_t *positions = calloc(n + 1, 1);
 	assert_true(e && which && positions);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "engine/core.h"
+#include "tests/engine/learn/zeros.h"
 
 enum { HIGHEST = TOPICS_MAX - 1 };
 
@@ -372,7 +373,7 @@ static void what_a_slate_teaches_names_topics(void **state)
 	struct arena arena = {0};
 	struct buf b = {0};
 	uint8_t key[8];
-	struct example *e = example_new(&arena, 2, 3);
+	struct example *e = example_of_zeros(&arena, 2, 3);
 	assert_non_null(e);
 	e->top_section = want[0];
 	e->slots[0] = (struct example_slot){.article = 1, .section = want[1], .words = {want[2], want[3]}, .n_words = 2};

@@ -27,9 +27,9 @@ void shared_score(void *ctx, unsigned model, const struct catalog_segment *s, ui
 		size_t n_vector;
 		catalog_vector(s, slot, &n_vector);
 		sum = mix(mix(mix(sum, s->article[slot]), (uint64_t)s->published_ms[slot]), n_vector);
-		sum = mix(mix(sum, s->source[slot]), bits_of(s->counts[slot].boost));
+		sum = mix(mix(sum, s->source[slot]), bits_of(s->row[slot].boost));
 		for (int h = 0; h < N_HALF_LIVES; h++)
-			sum = mix(mix(sum, bits_of(s->counts[slot].clicks[h])), bits_of(s->counts[slot].shows[h]));
+			sum = mix(mix(sum, bits_of(s->row[slot].clicks[h])), bits_of(s->row[slot].shows[h]));
 		out[i] = (int32_t)(uint32_t)sum;
 	}
 }
@@ -50,24 +50,48 @@ static void compare_decayed(struct comparison *c, uint32_t article, enum catalog
 			         (double)got[h], want[h]);
 }
 
+static void near(double got, double want, const char *what)
+{
+	if (!(fabs(got - want) < 1e-6 * fmax(1, fabs(want))))
+		fail_msg("%s: %.9g, by the definition %.9g", what, got, want);
+}
+
+static void compare_counts(struct comparison *c, uint32_t article, const struct catalog_row *row)
+{
+	double clicks[N_HALF_LIVES], shows[N_HALF_LIVES], expected[N_HALF_LIVES];
+	size_t n;
+	compare_decayed(c, article, CATALOG_CLICKS, row->clicks);
+	compare_decayed(c, article, CATALOG_SHOWS, row->shows);
+	model_decayed(c->model, article, CATALOG_CLICKS, clicks, &n);
+	model_decayed(c->model, article, CATALOG_SHOWS, shows, &n);
+	model_decayed(c->model, article, CATALOG_EXPECTED, expected, &n);
+	for (int h = 0; h < N_HALF_LIVES; h++) {
+		near((double)row->log_clicks[h], log1p(clicks[h]), "ln(1 + clicks)");
+		near((double)row->log_shows[h], log1p(shows[h]), "ln(1 + shows)");
+		near((double)row->lift[h], log1p(clicks[h]) - log1p(expected[h] / CATALOG_EXPECTED_ONE), "lift");
+	}
+}
+
 static void compare_columns(const struct model_article *a, const struct catalog_segment *s, uint32_t slot)
 {
 	const struct catalog_entry *e = &a->entry;
 	assert_int_equal(s->article[slot], e->article);
 	assert_int_equal(s->story[slot], e->story);
-	assert_int_equal(s->flags[slot], e->premium ? SLOT_PREMIUM : 0);
-	assert_float_equal(s->log_chars[slot], e->log_chars, 0);
+	assert_int_equal(s->flags[slot], 0);
+	assert_int_equal(s->row[slot].premium, e->premium);
+	assert_float_equal(s->row[slot].log_chars, e->log_chars, 0);
 	assert_int_equal(s->moved[slot], 0);
 	assert_int_equal(s->language[slot], e->language);
 	assert_int_equal(s->source[slot], e->source);
 	assert_int_equal(s->section[slot], e->section);
+	assert_true(s->row[slot].source == e->source && s->row[slot].section == e->section);
 	assert_int_equal(s->author[slot], e->author);
 	assert_int_equal(s->published_ms[slot], e->published_ms);
 	assert_int_equal(s->visible_from_ms[slot], e->visible_from_ms);
 	assert_int_equal(s->visible_until_ms[slot], a->until_ms);
 	assert_int_equal(s->created_seq[slot], e->created_seq);
 	assert_true(s->editions[slot] == e->editions);
-	assert_true(bits_of(s->counts[slot].boost) == bits_of(e->boost));
+	assert_true(bits_of(s->row[slot].boost) == bits_of(e->boost));
 	size_t n;
 	const struct topic_term *vector = catalog_vector(s, slot, &n);
 	assert_int_equal(n, e->n_vector);
@@ -106,8 +130,7 @@ void compare_article(struct comparison *c, uint32_t article)
 	assert_true(place.slot < place.segment->count);
 	assert_true(catalog_slot_alive(place.segment, place.slot, catalog_moves(c->catalog)));
 	compare_columns(a, place.segment, place.slot);
-	compare_decayed(c, article, CATALOG_CLICKS, place.segment->counts[place.slot].clicks);
-	compare_decayed(c, article, CATALOG_SHOWS, place.segment->counts[place.slot].shows);
+	compare_counts(c, article, &place.segment->row[place.slot]);
 	compare_shared(c, place.segment, place.slot);
 }
 
@@ -222,7 +245,7 @@ static void compare_postings(const struct catalog_segment *s, const struct catal
 		for (uint32_t i = (uint32_t)hash_mix64(topic) & p->table_mask; topic && i != at; i = (i + 1) & p->table_mask)
 			assert_true(p->table[i].topic != 0 && p->table[i].topic != topic);
 	}
-	assert_int_equal(n_entries, s->vector_start[p->n_slots]);
+	assert_int_equal(n_entries, catalog_n_entries(s, p->n_slots));
 	assert_int_equal(n_topics, p->n_topics);
 }
 
@@ -278,7 +301,7 @@ static void compare_segments(struct comparison *c)
 			continue;
 		assert_int_equal(s->number, k);
 		compare_segment(c, s);
-		bytes += sizeof(*s) + bytes_of_cards(s) + s->vector_start[s->count] * sizeof(struct topic_term);
+		bytes += sizeof(*s) + bytes_of_cards(s) + catalog_n_entries(s, s->count) * sizeof(struct topic_term);
 		n_segments++;
 	}
 	assert_int_equal(size.n_segments, n_segments);

@@ -148,7 +148,7 @@ static void set_loading(struct history *h, bool on)
 /* Mostly of the last hours, some to come, some on either side of where keeping ends. */
 static void count(struct history *h, uint32_t article)
 {
-	enum catalog_counter counter = chance(h, 3) ? CATALOG_SHOWS : CATALOG_CLICKS;
+	enum catalog_counter counter = (enum catalog_counter)below(h, N_CATALOG_COUNTERS);
 	int64_t ago_ms = chance(h, 8)   ? -(int64_t)below(h, 40) * MINUTE_MS
 	                 : chance(h, 6) ? 96 * HOUR_MS + ((int64_t)below(h, 60) - 30) * MINUTE_MS
 	                                : (int64_t)below(h, chance(h, 2) ? 120 : 96 * 60) * MINUTE_MS;
@@ -308,8 +308,8 @@ static uint64_t sum_of_held(const struct held *held)
 		for (uint32_t slot = 0; s && slot < held->segments[k].count; slot += HELD_SLOTS_APART) {
 			const struct catalog_card *card = s->card[slot];
 			sum = hash_mix64(sum ^ s->article[slot] ^ (uint64_t)s->published_ms[slot] ^ hash64(card->json));
-			for (uint32_t i = s->vector_start[slot]; i < s->vector_start[slot + 1]; i++)
-				sum = hash_mix64(sum ^ held->segments[k].vectors[i].topic);
+			for (uint32_t i = 0; i < s->row[slot].n_vector; i++)
+				sum = hash_mix64(sum ^ held->segments[k].vectors[s->row[slot].vector_start + i].topic);
 			for (unsigned m = 0; m < CATALOG_MODELS; m++) /* scores may change, but are still there */
 				sum ^= held->view->shared[m] ? (uint64_t)(held->view->shared[m][k][slot] * 0) : 0;
 		}
@@ -461,13 +461,13 @@ static void counters_have_a_most(void **state)
 	assert_true(span_equal(buf_span(&record), buf_span(&again)));
 	struct catalog_place one = catalog_find(h.c.catalog, 1), two = catalog_find(h.c.catalog, 2);
 	for (int k = 0; k < N_HALF_LIVES; k++)
-		assert_true(one.segment->counts[one.slot].clicks[k] == two.segment->counts[two.slot].clicks[k]);
+		assert_true(one.segment->row[one.slot].clicks[k] == two.segment->row[two.slot].clicks[k]);
 	/* A hundred hours on, all that was counted is too old, and there is room again. START_MS lies 13 whole minutes into
 	 * its quarter, 6 after where the age of a quarter counts from. */
 	assert_int_equal(catalog_tick(h.c.catalog, START_MS + 400 * QUARTER_MS, NULL, NULL), 0);
-	assert_true(one.segment->counts[one.slot].clicks[4] == 0);
+	assert_true(one.segment->row[one.slot].clicks[4] == 0);
 	assert_int_equal(catalog_count(h.c.catalog, 1, CATALOG_CLICKS, START_MS + 400 * QUARTER_MS, 1), 0);
-	assert_true(fabs((double)one.segment->counts[one.slot].clicks[0] - exp2(-6.0 / 15)) < 1e-6);
+	assert_true(fabs((double)one.segment->row[one.slot].clicks[0] - exp2(-6.0 / 15)) < 1e-6);
 	buf_free(&record);
 	buf_free(&again);
 	end(&h);

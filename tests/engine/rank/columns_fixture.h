@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "engine/base/epoch.h"
+#include "engine/catalog/segment.h"
 #include "engine/rank/shortlist.h"
 
 #define NOW_MS INT64_C(1790000040000) /* a whole minute */
@@ -93,12 +94,15 @@ static inline struct rank_item item_of(uint32_t article)
 static inline void count(uint32_t article, float clicks, float shows, float expected)
 {
 	struct catalog_place at = catalog_find(catalog, article);
-	struct catalog_segment *s = (struct catalog_segment *)(uintptr_t)at.segment;
+	struct catalog_row *row = &segment_of(at.segment)->seen.row[at.slot];
+	float c[N_HALF_LIVES], s[N_HALF_LIVES], e[N_HALF_LIVES];
 	for (int h = 0; h < N_HALF_LIVES; h++) {
-		atomic_store(&s->counts[at.slot].clicks[h], clicks * (float)(h + 1));
-		atomic_store(&s->counts[at.slot].shows[h], shows * (float)(h + 1));
-		atomic_store(&s->counts[at.slot].expected[h], expected * (float)(h + 1));
+		c[h] = clicks * (float)(h + 1);
+		s[h] = shows * (float)(h + 1);
+		e[h] = expected * (float)(h + 1);
 	}
+	row_set_shows(row, s);
+	row_set_clicks(row, c, e);
 }
 
 static inline void signal(enum signal_kind kind, uint64_t a, uint64_t b, float x, float y, float z, float w)

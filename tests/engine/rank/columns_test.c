@@ -1,4 +1,5 @@
 /* Each column of a shortlist against its formula worked out by hand, the inputs made of them, and the crosses. */
+#include "tests/engine/learn/zeros.h"
 #include "tests/engine/rank/columns_fixture.h"
 
 /* ---- the columns ---- */
@@ -282,7 +283,7 @@ static void test_mean_deviation_and_rank(void **state)
 /* z in deviations, cut at 6; c in the column's scale (1 of age, .5 of premium), cut at 8; 0 of what is left out. */
 static void test_inputs(void **state)
 {
-	struct example *e = example_new(&arena, 2, N_COLUMNS);
+	struct example *e = example_of_zeros(&arena, 2, N_COLUMNS);
 	float out[2][2 * N_COLUMNS];
 	const uint16_t which[] = {1, 0};
 	assert_non_null(e);

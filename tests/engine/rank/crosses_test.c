@@ -8,6 +8,7 @@
 
 #include "engine/base/rng.h"
 #include "engine/rank/shortlist.h"
+#include "tests/engine/learn/zeros.h"
 
 #define NOW_MS INT64_C(1790000040000) /* a whole minute */
 #define HOUR_MS INT64_C(3600000)
@@ -61,7 +62,7 @@ static unsigned changed(const struct example *a, const struct example *b)
 
 static struct example *cross_example(void)
 {
-	struct example *e = example_new(&arena, 1, N_COLUMNS);
+	struct example *e = example_of_zeros(&arena, 1, N_COLUMNS);
 	assert_non_null(e);
 	e->at_ms = NOW_MS;
 	e->top_section = city;

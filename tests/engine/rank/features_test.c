@@ -50,10 +50,10 @@ static void fill(int64_t age_ms, float clicks, float shows, float boost)
 {
 	segment->published_ms[0] = MINUTE_MS - age_ms;
 	for (int h = 0; h < N_HALF_LIVES; h++) {
-		atomic_store(&segment->counts[0].clicks[h], clicks * (float)(h + 1));
-		atomic_store(&segment->counts[0].shows[h], shows * (float)(h + 1));
+		atomic_store(&segment->row[0].clicks[h], clicks * (float)(h + 1));
+		atomic_store(&segment->row[0].shows[h], shows * (float)(h + 1));
 	}
-	atomic_store(&segment->counts[0].boost, boost);
+	atomic_store(&segment->row[0].boost, boost);
 }
 
 static void test_shared(void **state)
@@ -94,7 +94,7 @@ static void test_shared_sums_and_slots(void **state)
 	model.weights[FEATURE_FRESH] = 1;
 	model.weights[FEATURE_BOOST] = 1;
 	segment->published_ms[1] = MINUTE_MS;
-	atomic_store(&segment->counts[1].boost, 1.0f);
+	atomic_store(&segment->row[1].boost, 1.0f);
 	rank_shared(&models, 2, segment, 0, 2, MINUTE_MS, out);
 	near((double)out[0] / RANK_ONE, 0.943147181);
 	near((double)out[1] / RANK_ONE, 1);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "engine/rank/shortlist.h"
+#include "tests/engine/learn/zeros.h"
 #include "tests/engine/rank/world.h"
 
 enum { MASK = 1023, N_MOST = 60 };
@@ -337,7 +338,7 @@ static void test_what_stands_where(void **state)
 	struct rank_row rows[RANK_ROWS_MAX];
 	struct rank_request q = {.model = &model, .profile_config = &profile_config_default, .now_ms = world.now_ms,
 	                         .language = -1, .edition = -1, .created_before_seq = UINT64_MAX};
-	struct example *e = example_new(&arena, 2, N_COLUMNS);
+	struct example *e = example_of_zeros(&arena, 2, N_COLUMNS);
 	struct rank_item items[2] = {{.article = 1}, {.article = 2}};
 	random_model(false);
 	model.kind = MODEL_ONLINE;
