@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def models_folder():
-    """The shipped models, the learning one without its delay."""
+    """The shipped models, the learning one without its delay and with every cross."""
     folder = tempfile.mkdtemp(prefix="mynews-models-")
     source = os.path.join(HERE, "..", "..", "models")
     for name in os.listdir(source):
@@ -25,6 +25,7 @@ def models_folder():
                 model = json.load(file)
             if "learn" in model:
                 model["learn"]["delay_s"] = 0
+                del model["learn"]["crosses"]["without"]
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 json.dump(model, file)
     return folder
