@@ -120,21 +120,19 @@ void rank_inputs(const struct model *m, const struct example *e, const uint16_t 
 void rank_input_scales(const struct model *m, const struct example *e, float by_z[N_COLUMNS], float by_c[N_COLUMNS],
                        float most[N_COLUMNS]);
 
-/* What the crosses of all stories of an example have in common, for one model. mask: slots of its table less one. Sections
- * are hashed once: those that are not there yet as they come. */
-enum { CROSS_SECTIONS = 64 };
+/* What the crosses of all stories of an example have in common, for one model. mask: slots of its table less one. */
+enum { CROSS_SECTIONS = 64 }; /* of a list whose weights are looked up once, where no two come to the same place */
 struct crosses {
 	const struct example *example;
 	uint32_t mask;
 	bool on[N_CROSSES];
-	uint64_t hour, length_step;
-	uint32_t sections[CROSS_SECTIONS]; /* 0: none there */
-	uint32_t top_at[CROSS_SECTIONS], hour_at[CROSS_SECTIONS];
+	uint32_t hour, length_step;
 };
 void rank_crosses_prepare(struct crosses *c, const struct model *m, const struct example *e, uint32_t mask);
 /* The hashed slots of one story's crosses that the model has on, with their kinds. Returns how many. */
-size_t rank_crosses(struct crosses *c, size_t slot, uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX]);
-/* Sums of weights[mask + 1] over the slots of each story, into sums[example->n]. */
-void rank_crosses_sum(struct crosses *c, const _Atomic float *weights, float *sums);
+size_t rank_crosses(const struct crosses *c, size_t slot, uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX]);
+/* Sums of weights[mask + 1] over the slots of each story, into sums[example->n]. Returns 0 or -ENOMEM. */
+int rank_crosses_sum(const struct crosses *c, const _Atomic float *weights, struct arena *arena, float *sums)
+	__attribute__((warn_unused_result));
 
 #endif

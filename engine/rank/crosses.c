@@ -1,21 +1,34 @@
-/* Crosses: where the weight of a pair of facts stands in a model's hashed table. */
+/* Crosses: where the weight of a pair of facts stands in a model's hashed table. Of a whole list the keys are written down first
+ * and hashed together, in vectors. */
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
-#include "engine/base/hash.h"
 #include "engine/rank/columns.h"
+#include "engine/rank/kernels.h"
 
 /* A quarter of a unit of ln is one step, cut at 20 steps either way. */
-static uint64_t ctr_step(float ctr)
+static uint32_t ctr_step(float ctr)
 {
 	float steps = ctr * 4 + 32;
-	return (uint64_t)(steps < 12 ? 12 : steps > 52 ? 52 : steps);
+	return (uint32_t)(steps < 12 ? 12 : steps > 52 ? 52 : steps);
 }
 
 /* Twice the binary logarithm, rounded down. */
-static uint64_t length_step(uint64_t n)
+static uint32_t length_step(uint64_t n)
 {
-	return n < 4 ? n : 63 - (uint64_t)__builtin_clzll(n * n);
+	return (uint32_t)(n < 4 ? n : 63 - (uint64_t)__builtin_clzll(n * n));
+}
+
+/* What is hashed: one fact, and a fact of which another was hashed before. */
+static uint32_t key_of(enum cross kind, uint32_t fact)
+{
+	return fact + ((uint32_t)kind + 1) * 0x9e3779b1u;
+}
+
+static uint32_t key_of_pair(enum cross kind, uint32_t fact, uint32_t other)
+{
+	return kernel_mix(key_of(kind, fact)) + other;
 }
 
 void rank_crosses_prepare(struct crosses *c, const struct model *m, const struct example *e, uint32_t mask)
@@ -23,109 +36,116 @@ void rank_crosses_prepare(struct crosses *c, const struct model *m, const struct
 	c->example = e;
 	c->mask = mask;
 	memcpy(c->on, m->learn.crosses, sizeof(c->on));
-	c->hour = (uint64_t)(e->at_ms / 3600000) % 24;
+	c->hour = (uint32_t)((uint64_t)(e->at_ms / 3600000) % 24);
 	c->length_step = length_step(e->n_listed);
-	memset(c->sections, 0, sizeof(c->sections));
 }
 
-static inline uint32_t slot_of(uint32_t mask, enum cross kind, uint64_t a, uint64_t b)
-{
-	const uint64_t of_kind = ((uint64_t)kind + 1) * UINT64_C(0x9e3779b97f4a7c15);
-	return (uint32_t)(hash_mix64((a << 32 | b) + of_kind) >> 32) & mask;
-}
-
-/* Where a section's two slots are in c. */
-static inline size_t find_section(struct crosses *c, uint32_t section)
-{
-	const size_t at = section % CROSS_SECTIONS;
-	if (c->sections[at] != section) {
-		c->sections[at] = section;
-		c->top_at[at] = slot_of(c->mask, CROSS_SECTION_TOP, section, c->example->top_section);
-		c->hour_at[at] = slot_of(c->mask, CROSS_SECTION_HOUR, section, c->hour);
-	}
-	return at;
-}
-
-struct slots {
+struct keys {
 	uint32_t *out;
-	uint8_t *kind;                /* NULL: not asked for */
-	const _Atomic float *weights; /* that are to be on their way from memory; NULL: none are */
+	uint8_t *kind; /* NULL: not asked for */
 	size_t n;
 };
 
-static inline void put(struct slots *l, enum cross kind, uint32_t at)
+static inline void put(struct keys *l, enum cross kind, uint32_t key)
 {
 	if (l->kind)
 		l->kind[l->n] = (uint8_t)kind;
-	if (l->weights)
-		__builtin_prefetch(&l->weights[at]);
-	l->out[l->n++] = at;
+	l->out[l->n++] = key;
 }
 
-static inline __attribute__((always_inline)) void find_slots(struct crosses *c, size_t slot, struct slots *l)
+static inline void put_section(const struct crosses *c, uint32_t section, struct keys *l)
+{
+	if (section && c->on[CROSS_SECTION_TOP])
+		put(l, CROSS_SECTION_TOP, key_of_pair(CROSS_SECTION_TOP, section, c->example->top_section));
+	if (section && c->on[CROSS_SECTION_HOUR])
+		put(l, CROSS_SECTION_HOUR, key_of_pair(CROSS_SECTION_HOUR, section, c->hour));
+}
+
+/* All that a story does not share with its section. */
+static inline __attribute__((always_inline)) void put_story(const struct crosses *c, size_t slot, struct keys *l)
 {
 	const struct example_slot *s = &c->example->slots[slot];
 	const float *x = c->example->columns + slot * c->example->n_columns;
-	const uint32_t mask = c->mask;
 	if (c->on[CROSS_STORY])
-		put(l, CROSS_STORY, slot_of(mask, CROSS_STORY, s->article, 0));
-	if (s->section) {
-		const size_t at = find_section(c, s->section);
-		if (c->on[CROSS_SECTION_TOP])
-			put(l, CROSS_SECTION_TOP, c->top_at[at]);
-		if (c->on[CROSS_SECTION_HOUR])
-			put(l, CROSS_SECTION_HOUR, c->hour_at[at]);
-	}
+		put(l, CROSS_STORY, key_of(CROSS_STORY, s->article));
 	if (c->on[CROSS_RANK_LENGTH])
-		put(l, CROSS_RANK_LENGTH, slot_of(mask, CROSS_RANK_LENGTH, s->ctr_rank < 20 ? s->ctr_rank : 20, c->length_step));
+		put(l, CROSS_RANK_LENGTH, key_of_pair(CROSS_RANK_LENGTH, s->ctr_rank < 20 ? s->ctr_rank : 20, c->length_step));
 	if (c->on[CROSS_CTR_SHOWS]) {
-		const uint64_t n_shows = (uint64_t)lrintf(2 * x[COLUMN_SEEN]);
-		put(l, CROSS_CTR_SHOWS, slot_of(mask, CROSS_CTR_SHOWS, ctr_step(x[COLUMN_CTR + 3]), n_shows));
+		const uint32_t n_shows = (uint32_t)lrintf(2 * x[COLUMN_SEEN]);
+		put(l, CROSS_CTR_SHOWS, key_of_pair(CROSS_CTR_SHOWS, ctr_step(x[COLUMN_CTR + 3]), n_shows));
 	}
 	const size_t n_words = !c->on[CROSS_WORD] ? 0 : s->n_words < CROSS_WORDS ? s->n_words : CROSS_WORDS;
 	for (size_t i = 0; i < n_words; i++)
-		put(l, CROSS_WORD, slot_of(mask, CROSS_WORD, s->words[i], 0));
+		put(l, CROSS_WORD, key_of(CROSS_WORD, s->words[i]));
 }
 
-size_t rank_crosses(struct crosses *c, size_t slot, uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX])
+size_t rank_crosses(const struct crosses *c, size_t slot, uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX])
 {
-	struct slots l = {0};
-	l.out = out;
-	l.kind = kind;
-	find_slots(c, slot, &l);
+	struct keys l = {.out = out, .kind = kind};
+	put_section(c, c->example->slots[slot].section, &l);
+	put_story(c, slot, &l);
+	kernels_best()->mix(out, l.n, c->mask);
 	return l.n;
 }
 
-enum { AT_ONCE = 16 };
+static float weight_at(const _Atomic float *weights, uint32_t at)
+{
+	return atomic_load_explicit(&weights[at], memory_order_acquire);
+}
 
-/* Slots of some stories. */
-struct some {
-	uint32_t at[AT_ONCE][CROSS_SLOTS_MAX];
-	size_t n[AT_ONCE];
+/* The sum of a section's two weights, which is looked up once where no other section comes to the same place. */
+struct section_sums {
+	uint32_t section[CROSS_SECTIONS]; /* 0: free */
+	float sum[CROSS_SECTIONS];
 };
 
-static void find_some(struct crosses *c, const _Atomic float *weights, size_t first, struct some *out)
+static inline float sum_section(const struct crosses *c, const _Atomic float *weights, uint32_t section, struct section_sums *of)
 {
-	for (size_t i = 0; i < AT_ONCE && first + i < c->example->n; i++) {
-		struct slots l = {.out = out->at[i], .weights = weights};
-		find_slots(c, first + i, &l);
-		out->n[i] = l.n;
+	const size_t place = section % CROSS_SECTIONS;
+	if (section == 0)
+		return 0;
+	if (of->section[place] != section) {
+		uint32_t at[2];
+		struct keys l = {.out = at};
+		put_section(c, section, &l);
+		kernels_best()->mix(at, l.n, c->mask);
+		of->section[place] = section;
+		of->sum[place] = 0;
+		for (size_t k = 0; k < l.n; k++)
+			of->sum[place] += weight_at(weights, at[k]);
 	}
+	return of->sum[place];
 }
 
 /* The weights lie all over a large table: those of the stories to come are on their way while some are added up. */
-void rank_crosses_sum(struct crosses *c, const _Atomic float *weights, float *sums)
+int rank_crosses_sum(const struct crosses *c, const _Atomic float *weights, struct arena *arena, float *sums)
 {
-	struct some some[2];
-	find_some(c, weights, 0, &some[0]);
-	for (size_t first = 0; first < c->example->n; first += AT_ONCE) {
-		const struct some *now = &some[first / AT_ONCE % 2];
-		find_some(c, weights, first + AT_ONCE, &some[(first / AT_ONCE + 1) % 2]);
-		for (size_t i = 0; i < AT_ONCE && first + i < c->example->n; i++) {
-			float sum = 0;
-			for (size_t k = 0; k < now->n[i]; k++)
-				sum += atomic_load_explicit(&weights[now->at[i][k]], memory_order_acquire);
-			sums[first + i] = sum;
-		}
+	enum { AHEAD = 48 /* keys */ };
+	const size_t n = c->example->n;
+	struct section_sums sections;
+	uint32_t *keys = arena_alloc(arena, (n * CROSS_SLOTS_MAX + 1) * sizeof(*keys));
+	uint16_t *ends = arena_alloc(arena, n * sizeof(*ends) + 1);
+	struct keys l = {.out = keys};
+	if (!keys || !ends)
+		return -ENOMEM;
+	memset(sections.section, 0, sizeof(sections.section));
+	for (size_t i = 0; i < n; i++) {
+		put_story(c, i, &l);
+		ends[i] = (uint16_t)l.n;
 	}
+	kernels_best()->mix(keys, l.n, c->mask);
+	for (size_t k = 0; k < l.n && k < AHEAD; k++)
+		__builtin_prefetch(&weights[keys[k]]);
+	for (size_t i = 0, k = 0; i < n; i++) {
+		float sum = sum_section(c, weights, c->example->slots[i].section, &sections);
+		for (; k < ends[i]; k++) {
+			if (k + AHEAD < l.n)
+				__builtin_prefetch(&weights[keys[k + AHEAD]]);
+			sum += weight_at(weights, keys[k]);
+		}
+		sums[i] = sum;
+	}
+	return 0;
 }
+_Static_assert(EXAMPLE_SLOTS_MAX * CROSS_SLOTS_MAX <= UINT16_MAX && LIMIT_FEED_DEPTH * CROSS_SLOTS_MAX <= UINT16_MAX,
+               "keys are counted in 16 bits");

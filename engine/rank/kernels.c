@@ -120,6 +120,12 @@ INLINE void distances(const float *x, size_t n, size_t stride, size_t n_columns,
 	}
 }
 
+INLINE void mix(uint32_t *keys, size_t n, uint32_t mask)
+{
+	for (size_t i = 0; i < n; i++)
+		keys[i] = kernel_mix(keys[i]) & mask;
+}
+
 INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -154,12 +160,16 @@ INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 	{ \
 		distances(x, n, stride, n_columns, mean, most, out, beyond); \
 	} \
+	attribute static void mix_##name(uint32_t *keys, size_t n, uint32_t mask) \
+	{ \
+		mix(keys, n, mask); \
+	} \
 	attribute static void dots_##name(const int16_t *a, const int16_t *b, size_t n, int32_t *out) \
 	{ \
 		dots(a, b, n, out); \
 	} \
 	const struct kernels kernels_##name = {logs_##name, moments_##name, ranks_##name, inputs_##name, \
-	                                      distances_##name, dots_##name};
+	                                      distances_##name, mix_##name, dots_##name};
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 VARIANT(portable, )

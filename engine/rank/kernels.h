@@ -19,10 +19,20 @@ struct kernels {
 	 * most[n_columns] either way, into beyond[n]. */
 	void (*distances)(const float *x, size_t n, size_t stride, size_t n_columns, const float *mean, const float *most,
 	                  float *out, uint8_t *beyond);
+	/* keys[n], each mixed (kernel_mix) and then masked, in place. */
+	void (*mix)(uint32_t *keys, size_t n, uint32_t mask);
 	/* Dot products of a[KERNEL_WIDTH] with each of b[n][KERNEL_WIDTH], of numbers within +-127, into out[n]. */
 	void (*dots)(const int16_t *a, const int16_t *b, size_t n, int32_t *out);
 };
 enum { KERNEL_WIDTH = 64, KERNEL_LANES = 8 };
+
+/* The finaliser of MurmurHash3 (Appleby): every bit of a key moves every other. */
+static inline uint32_t kernel_mix(uint32_t key)
+{
+	key = (key ^ key >> 16) * 0x85ebca6bu;
+	key = (key ^ key >> 13) * 0xc2b2ae35u;
+	return key ^ key >> 16;
+}
 
 extern const struct kernels kernels_portable;
 #if defined(__x86_64__)

@@ -236,10 +236,10 @@ static int score_part(const struct rank_part *part, const struct example *e, str
 		return r;
 	struct crosses crosses;
 	rank_crosses_prepare(&crosses, part->model, e, l->cross_mask);
-	rank_crosses_sum(&crosses, l->crosses, s->sums);
-	for (size_t i = 0; i < e->n; i++)
+	r = rank_crosses_sum(&crosses, l->crosses, s->arena, s->sums);
+	for (size_t i = 0; r == 0 && i < e->n; i++)
 		s->scores[i] += (double)(l->cross_part * s->sums[i]);
-	return 0;
+	return r;
 }
 
 int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two, struct example *e,

@@ -142,7 +142,7 @@ static void test_sums(void **state)
 	for (size_t n = 0; n <= N; n += 25) {
 		e->n = n;
 		rank_crosses_prepare(&all, &model, e, MASK);
-		rank_crosses_sum(&all, weights, sums);
+		assert_int_equal(rank_crosses_sum(&all, weights, &arena, sums), 0);
 		for (size_t i = 0; i < n; i++) {
 			uint32_t at[CROSS_SLOTS_MAX];
 			uint8_t kind[CROSS_SLOTS_MAX];

@@ -76,6 +76,19 @@ static void test_distances(void **state)
 	assert_true(beyond[0] == 1 && beyond[1] == 1);
 }
 
+/* fmix32 of MurmurHash3: the values of its published code for these keys, worked out apart from ours. */
+static void test_mix(void **state)
+{
+	uint32_t keys[5] = {0, 1, 2, 0xdeadbeef, 1};
+	kernels_portable.mix(keys, 4, UINT32_MAX);
+	kernels_portable.mix(keys + 4, 1, 0xff);
+	assert_int_equal(keys[0], 0);
+	assert_int_equal(keys[1], 0x514e28b7u);
+	assert_int_equal(keys[2], 0x30f4c306u);
+	assert_int_equal(keys[3], 0x0de5c6a9u);
+	assert_int_equal(keys[4], 0x514e28b7u & 0xff);
+}
+
 /* Ends of the range, and one number that is not 0 at each place in turn. */
 static void test_dots(void **state)
 {
@@ -126,6 +139,11 @@ static void compare(const struct kernels *k, const struct kernels *other)
 		other->distances(x, n, columns, columns - n % 2, mean[0], deviation[0], b, beyond[1]);
 		assert_memory_equal(a, b, n * columns * sizeof(float));
 		assert_memory_equal(beyond[0], beyond[1], n);
+		memcpy(a, x, sizeof(a));
+		memcpy(b, x, sizeof(b));
+		k->mix((uint32_t *)(void *)a, n * columns, (1u << 18) - 1);
+		other->mix((uint32_t *)(void *)b, n * columns, (1u << 18) - 1);
+		assert_memory_equal(a, b, sizeof(a));
 		int16_t one[KERNEL_WIDTH], many[20][KERNEL_WIDTH];
 		int32_t dots[2][20];
 		for (size_t d = 0; d < KERNEL_WIDTH; d++) {
@@ -155,7 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_logs), cmocka_unit_test(test_moments),
 	                                   cmocka_unit_test(test_ranks_and_inputs), cmocka_unit_test(test_dots),
-	                                   cmocka_unit_test(test_distances),
+	                                   cmocka_unit_test(test_distances), cmocka_unit_test(test_mix),
 	                                   cmocka_unit_test(test_variants)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
