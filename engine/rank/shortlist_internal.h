@@ -54,21 +54,20 @@ struct of_name {
 	float columns[3];
 };
 
-/* Where an article stands by who reads its words, kept between requests. */
+/* Where articles stand by who reads their words, kept between requests: an article's place is the hash of its slot. */
+enum { STOOD = 8192 };
 struct stood {
-	uint64_t place;  /* segment number and slot, plus 1; 0: free */
-	uint64_t number; /* of the space */
-	float at[KIN_DIMS + 1];
+	uint64_t number;          /* of the space */
+	uint64_t article[STOOD];  /* segment number and slot, plus 1; 0: free */
+	float at[STOOD][KIN_DIMS + 1] __attribute__((aligned(64)));
 };
-/* Where an article's stands in the table. */
-static inline uint64_t reading_place(const struct catalog_segment *s, uint32_t slot)
+static inline uint64_t reading_article(const struct catalog_segment *s, uint32_t slot)
 {
 	return s->number * SEGMENT_SLOTS + slot + 1;
 }
-enum { STOOD = 8192 };
-static inline size_t reading_stood(uint64_t place)
+static inline size_t reading_stood(uint64_t article)
 {
-	return place * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (STOOD - 1);
+	return article * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (STOOD - 1);
 }
 
 /* Which groups of columns the model looks at. */
@@ -111,7 +110,7 @@ struct reading {
 	struct exposure exposures[HISTORY_SHOWN + HISTORY_READS];
 	struct of_name sections[PLACES_MAX], sources[PLACES_MAX];
 	struct posting postings[HISTORY_READS * LIMIT_VECTOR];
-	struct stood stood[STOOD]; /* by hash of the place */
+	struct stood stood;
 	struct grams grams;        /* of the reads' titles */
 };
 
@@ -120,35 +119,34 @@ int reading_prepare(struct reading *g, const struct catalog *c, const struct ran
                     const struct rank_stage_two *two, size_t n) __attribute__((warn_unused_result));
 /* The reader's document, for learning. */
 void reading_document(const struct reading *g, struct example *e);
-/* Where an article stands by the space there is, looked up anew: into *stood, where it belongs. */
-void reading_place_anew(const struct reading *g, const struct catalog_segment *s, uint32_t slot, struct stood *stood);
-
-/* Where an article stands; until the next call. */
+/* Where an article stands by the space there is, looked up anew, into the place that is its. */
+void reading_place_anew(struct reading *g, const struct catalog_segment *s, uint32_t slot, size_t place);
+/* Where it stands; until the next call. */
 static inline const float *reading_stands(struct reading *g, const struct catalog_segment *s, uint32_t slot)
 {
-	uint64_t place = reading_place(s, slot);
-	struct stood *stood = &g->stood[reading_stood(place)];
-	if (stood->place != place || stood->number != g->two->space->number)
-		reading_place_anew(g, s, slot, stood);
-	return stood->at;
+	const uint64_t article = reading_article(s, slot);
+	const size_t place = reading_stood(article);
+	if (g->stood.article[place] != article)
+		reading_place_anew(g, s, slot, place);
+	return g->stood.at[place];
 }
 
-/* Fibonacci hashing (Knuth 6.4): the high bits say where in the filter, those below where in the table. */
-static inline uint64_t reading_hash(uint32_t topic)
-{
-	return topic * UINT64_C(0x9e3779b97f4a7c15);
-}
-
+/* Fibonacci hashing (Knuth 6.4): where a topic is in the filter, and whence it is looked for in the table. */
 static inline uint32_t reading_filter(uint32_t topic)
 {
-	return (uint32_t)(reading_hash(topic) >> 51);
+	return topic * 2654435769u >> 19;
 }
-_Static_assert(FILTER == 1 << (64 - 51), "one for each");
+_Static_assert(FILTER == 1 << (32 - 19), "one for each");
+
+static inline uint32_t reading_hash(uint32_t topic)
+{
+	return (uint32_t)(topic * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
 
 /* Where a topic stands in the table, or the free place where it would. */
 static inline uint32_t reading_find(const struct reading *g, uint32_t topic)
 {
-	uint32_t at = (uint32_t)(reading_hash(topic) >> 32) & g->topics_mask;
+	uint32_t at = reading_hash(topic) & g->topics_mask;
 	while (g->topics[at].topic && g->topics[at].topic != topic)
 		at = (at + 1) & g->topics_mask;
 	return at;

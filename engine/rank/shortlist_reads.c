@@ -12,9 +12,10 @@
 
 int rank_reading_new(struct reading **out)
 {
-	struct reading *g = calloc(1, sizeof(*g));
+	struct reading *g = aligned_alloc(_Alignof(struct reading), sizeof(*g));
 	if (!g)
 		return -ENOMEM;
+	memset(g, 0, sizeof(*g));
 	g->kernels = kernels_best();
 	*out = g;
 	return 0;
@@ -221,11 +222,20 @@ static int count_names(struct reading *g, size_t n)
 
 /* ---- where things stand ---- */
 
-void reading_place_anew(const struct reading *g, const struct catalog_segment *s, uint32_t slot, struct stood *stood)
+void reading_place_anew(struct reading *g, const struct catalog_segment *s, uint32_t slot, size_t place)
 {
-	stood->place = reading_place(s, slot);
-	stood->number = g->two->space->number;
-	kin_place(g->two->space, s->words[slot], s->row[slot].n_words, stood->at);
+	g->stood.article[place] = reading_article(s, slot);
+	kin_place(g->two->space, s->words[slot], s->row[slot].n_words, g->stood.at[place]);
+}
+
+/* Nothing stands where it stood in another space. */
+static void take_space(struct reading *g)
+{
+	const struct kin_space *space = g->two->space;
+	if (!space || g->stood.number == space->number)
+		return;
+	memset(g->stood.article, 0, sizeof(g->stood.article));
+	g->stood.number = space->number;
 }
 
 static void take_kin(struct reading *g)
@@ -306,6 +316,7 @@ int reading_prepare(struct reading *g, const struct catalog *c, const struct ran
 	if (r < 0)
 		return r;
 	take_topics(g);
+	take_space(g);
 	take_kin(g);
 	take_dense(g);
 	take_grams(g);
