@@ -42,14 +42,16 @@ INLINE float sum_of(lanes x)
 	return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
 }
 
+#define EVEN(a, b) __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14)
+#define ODD(a, b) __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15)
+#define FRONT(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define BACK(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+
 /* The sums of four vectors, each in the order of sum_of. */
 INLINE void sums_of(const lanes x[4], float out[4])
 {
-	const masks even = {0, 8, 2, 10, 4, 12, 6, 14}, odd = {1, 9, 3, 11, 5, 13, 7, 15};
-	const masks front = {0, 1, 8, 9, 4, 5, 12, 13}, back = {2, 3, 10, 11, 6, 7, 14, 15};
-	lanes a = __builtin_shuffle(x[0], x[1], even) + __builtin_shuffle(x[0], x[1], odd);
-	lanes b = __builtin_shuffle(x[2], x[3], even) + __builtin_shuffle(x[2], x[3], odd);
-	lanes sum = __builtin_shuffle(a, b, front) + __builtin_shuffle(a, b, back);
+	lanes a = EVEN(x[0], x[1]) + ODD(x[0], x[1]), b = EVEN(x[2], x[3]) + ODD(x[2], x[3]);
+	lanes sum = FRONT(a, b) + BACK(a, b);
 	UNROLL for (size_t i = 0; i < 4; i++)
 		out[i] = sum[i] + sum[i + 4];
 }
