@@ -81,7 +81,8 @@ static inline __attribute__((always_inline)) void put_story(const struct crosses
 
 size_t rank_crosses(const struct crosses *c, size_t slot, uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX])
 {
-	struct keys l = {.out = out, .kind = kind};
+	struct keys l = {.out = out};
+	l.kind = kind;
 	put_section(c, c->example->slots[slot].section, &l);
 	put_story(c, slot, &l);
 	kernels_best()->mix(out, l.n, c->mask);
