@@ -1,7 +1,8 @@
 /* How long stage two takes for one feed of 200 candidates on one core, in a release build: measuring the columns of the
  * shortlist, scoring it with a model that learns, bringing it into order, and saying why of a page of 20.
  *
- *     ninja -C build bench/micro_shortlist && build/bench/micro_shortlist [N_ARTICLES] [ROUNDS] [READS] [models/learned.json] */
+ *     ninja -C build bench/micro_shortlist
+ *     build/bench/micro_shortlist [N_ARTICLES] [ROUNDS] [READS] [models/learned.json] */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
