@@ -1,7 +1,8 @@
 /* How long stage two takes for one feed of 200 candidates on one core, in a release build: measuring the columns of the
  * shortlist, scoring it with a model that learns, bringing it into order, and saying why of a page of 20.
  *
- *     ninja -C build bench/micro_shortlist && build/bench/micro_shortlist [N_ARTICLES] [ROUNDS] [READS] [models/learned.json] */
+ *     ninja -C build bench/micro_shortlist
+ *     build/bench/micro_shortlist [N_ARTICLES] [ROUNDS] [READS] [models/learned.json] */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,15 +55,16 @@ static void read_words(struct kin *k, struct world *w)
 }
 
 static void tell(const struct rank_request *q, const struct catalog *c, const struct rank_stage_two *two,
-                 const struct example *e, const struct rank_item *items, struct arena *arena)
+                 const struct example *e, const struct rank_item *items, size_t n, struct arena *arena)
 {
 	uint16_t which[PAGE];
+	n = n < PAGE ? n : PAGE;
 	struct rank_parts parts;
 	struct rank_row rows[RANK_TOLD_MOST];
-	for (size_t i = 0; i < PAGE; i++)
+	for (size_t i = 0; i < n; i++)
 		which[i] = items[i].listed;
-	must(rank_shortlist_parts(q->model, two, e, which, PAGE, arena, &parts));
-	for (size_t i = 0; i < PAGE; i++)
+	must(rank_shortlist_parts(q->model, two, e, which, n, arena, &parts));
+	for (size_t i = 0; i < n; i++)
 		rank_shortlist_tell(c, q, e, which[i], &items[i], &parts, i, rows);
 }
 
@@ -130,7 +132,7 @@ int main(int argc, char **argv)
 		memcpy(items, pools[k], n_pool[k] * sizeof(*items));
 		must(rank_shortlist_order(model, &two, e, items, n_pool[k], &arena));
 		double t3 = now_us();
-		tell(&readers[k].request, w.catalog, &two, e, items, &arena);
+		tell(&readers[k].request, w.catalog, &two, e, items, n_pool[k], &arena);
 		tell_us[i] = now_us() - t3;
 		order_us[i] = t3 - t2;
 		score_us[i] = t2 - t1;

@@ -10,8 +10,8 @@ struct query {
 	const struct reader *reader; /* NULL: nothing known */
 	uint64_t reader_hash;        /* of the id that asks; 0: none was given */
 	struct span edition_key;     /* asked for, else the reader's own; empty none */
-	/* stage_two.c, in memory that is the worker's until its next request; example NULL: the model is linear, or nothing was
-	 * ranked yet */
+	/* stage_two.c, in memory that is the worker's until its next request; example NULL: the model is linear, or nothing
+	 * was ranked yet */
 	struct rank_stage_two two;
 	struct example *example;
 	struct rank_parts *parts; /* of those that query_explain_all was given; NULL before */
@@ -36,8 +36,9 @@ int query_explain_all(struct engine_worker *w, struct query *query, const struct
 /* Reasons of one of them, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                   bool all, struct feed_item *out) __attribute__((warn_unused_result));
-/* The items of a page, first_position the place of the first (0: order unknown), as a slate that is to wait for its reader's
- * events, the caller's; NULL when the model is linear. scores[n]: NULL, the items' own. Returns 0 or -ENOMEM. */
+/* The items of a page, first_position the place of the first (0: order unknown), as a slate that is to wait for its
+ * reader's events, the caller's; NULL when none of them was of a shortlist, or the model is linear. scores[n]: NULL, the
+ * items' own. Returns 0 or -ENOMEM. */
 int query_waiting(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
                   const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page,
                   struct pending_slate **out) __attribute__((warn_unused_result));
@@ -100,8 +101,8 @@ struct span slate_cursor_make(const struct engine *e, struct arena *arena, uint6
 /* Returns FEED_OK, FEED_CURSOR_BAD or FEED_CURSOR_GONE. */
 int slate_cursor_read(const struct engine *e, struct span text, uint64_t request_hash, int64_t now_ms, uint64_t *feed,
                       uint16_t *page) __attribute__((warn_unused_result));
-/* Queues the page's slate, and with it what is to wait for the reader's events; *logged says whether there was room. Returns 0
- * or -ENOMEM. */
+/* Queues the page's slate, and with it what is to wait for the reader's events; *logged says whether there was room. Returns
+ * 0 or -ENOMEM. */
 int slate_keep(struct page *p, uint64_t feed, uint16_t page, bool *logged) __attribute__((warn_unused_result));
 /* The items of a stored slate, where they stand now (segment NULL when gone). */
 void slate_items(struct page *p, const struct slate_record *s, struct rank_item *out);

@@ -166,7 +166,8 @@ static bool all_finite(const float *x, size_t n)
 	return true;
 }
 
-/* A model that was saved in another version or shape begins anew, as does one whose weights stood in another order (version 1). */
+/* A model that was saved in another version or shape begins anew, as does one whose weights stood in another order (record
+ * version 1). */
 static int load_model(struct learning *m, struct store_txn *txn)
 {
 	uint8_t key[KEY_MAX];

@@ -1,5 +1,5 @@
-/* From slates to what is learnt: slates wait from when they are stored (slate.c), those of a caller's own list, which are not
- * stored, from here; they are closed when their time has come, and are learnt once stored as examples.
+/* From slates to what is learnt: slates wait from when they are stored (slate.c), those of a caller's own list, which are
+ * not stored, from here; they are closed when their time has come, and are learnt once stored as examples.
  *
  * Closing is an operation of the writer's like any other. In its transaction each slate due that teaches something gets a
  * record in its reader's chain and an example under the same sequence number; after the commit the examples are learnt in

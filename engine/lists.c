@@ -354,7 +354,7 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 	double *found = arena_alloc(arena, n_found * sizeof(*found));
 	r = found ? query_measure(w, &query, items, n_found) : -ENOMEM;
 	if (r == 0)
-		r = rank_shortlist_score(query.rank.model, &query.two, query.example, arena, found);
+		r = rank_shortlist_score(query.rank.model, &query.two, query.example, &w->stage_two, found);
 	for (size_t i = 0; i < n_found && r == 0; i++)
 		scores[at[i]] = found[i];
 	if (r == 0 && inputs)

@@ -27,7 +27,8 @@ struct pending_slate *pending_slate_new(const struct example *e, const uint16_t 
 	struct pending_slate *s = (struct pending_slate *)(void *)memory;
 	struct example *copy = example_at(memory + HEAD_BYTES, n, e->n_columns);
 	struct example head = *e;
-	*s = (struct pending_slate){.example = copy, .times = (uint8_t *)memory + example_end, .due_ms = due_ms, .bytes = n_bytes};
+	*s = (struct pending_slate){
+		.example = copy, .times = (uint8_t *)memory + example_end, .due_ms = due_ms, .bytes = n_bytes};
 	memset(s->times, 0, n * N_EVENT_TYPES);
 	head.n = n;
 	head.feed = feed;

@@ -42,16 +42,19 @@ INLINE float sum_of(lanes x)
 	return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
 }
 
-#define EVEN(a, b) __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14)
-#define ODD(a, b) __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15)
-#define FRONT(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
-#define BACK(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+/* Each number with the one beside it: x's first two, y's first two, x's next two and so on. */
+INLINE lanes sums_of_pairs(lanes x, lanes y)
+{
+	return __builtin_shufflevector(x, y, 0, 8, 2, 10, 4, 12, 6, 14) +
+	       __builtin_shufflevector(x, y, 1, 9, 3, 11, 5, 13, 7, 15);
+}
 
 /* The sums of four vectors, each in the order of sum_of. */
 INLINE void sums_of(const lanes x[4], float out[4])
 {
-	lanes a = EVEN(x[0], x[1]) + ODD(x[0], x[1]), b = EVEN(x[2], x[3]) + ODD(x[2], x[3]);
-	lanes sum = FRONT(a, b) + BACK(a, b);
+	const lanes a = sums_of_pairs(x[0], x[1]), b = sums_of_pairs(x[2], x[3]);
+	const lanes sum = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) +
+	                  __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
 	UNROLL for (size_t i = 0; i < 4; i++)
 		out[i] = sum[i] + sum[i + 4];
 }

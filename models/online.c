@@ -12,20 +12,17 @@ struct layout {
 	size_t position, hidden, bias, out, n; /* where each part begins */
 };
 
-static struct layout layout_with(size_t n_inputs, size_t n_hidden)
+_Static_assert(MODEL_HIDDEN_MAX % LAYER_LANES == 0, "a width is at most that, too");
+
+static struct layout layout_of(const struct model *m)
 {
-	struct layout l = {.n_inputs = n_inputs, .n_hidden = n_hidden, .width = layer_width(n_hidden)};
+	struct layout l = {.n_inputs = 2 * m->n_columns, .n_hidden = m->learn.hidden, .width = layer_width(m->learn.hidden)};
 	l.position = l.n_inputs;
 	l.hidden = l.position + MODEL_POSITIONS;
 	l.bias = l.hidden + l.n_inputs * l.width;
 	l.out = l.bias + l.width;
 	l.n = l.out + l.width;
 	return l;
-}
-
-static struct layout layout_of(const struct model *m)
-{
-	return layout_with(2 * m->n_columns, m->learn.hidden);
 }
 
 static float uniform(uint64_t *state)

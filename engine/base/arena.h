@@ -28,8 +28,8 @@ struct span arena_copy(struct arena *a, struct span s);
 struct span arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Forgets every allocation and keeps one chunk for reuse. */
 void arena_reset(struct arena *a);
-/* Forgets every allocation and keeps room for as much as this time, in one piece: for work that comes again and again, and has
- * a bound. */
+/* Forgets every allocation and keeps room for as much as this time, in one piece: for work that comes again and again, and
+ * has a bound. */
 void arena_rewind(struct arena *a);
 /* Releases everything; the arena is then empty and usable again. */
 void arena_free(struct arena *a);

@@ -60,8 +60,8 @@ struct example {
 
 /* What an example takes of memory. */
 size_t example_bytes(size_t n, size_t n_columns);
-/* Lays an example with n slots out in that much memory, aligned to 16: where its arrays begin, and how long they are; the rest
- * is as it was. */
+/* Lays an example with n slots out in that much memory, aligned to 16: where its arrays begin, and how long they are; the
+ * rest is as it was. */
 struct example *example_at(void *memory, size_t n, size_t n_columns);
 /* Room for n slots in the arena. All is 0 but the slots and their columns, which are not set. NULL when memory is out. */
 struct example *example_new(struct arena *arena, size_t n, size_t n_columns);

@@ -102,7 +102,7 @@ enum cross {
 	CROSS_SECTION_TOP,    /* its section x the section the reader reads most of late */
 	CROSS_SECTION_HOUR,   /* its section x hour of the day */
 	CROSS_RANK_LENGTH,    /* its rank by click-through in the list x the list's length */
-	CROSS_CTR_SHOWS,      /* click-through, in tenths of its range x times shown to the reader */
+	CROSS_CTR_SHOWS,      /* click-through, in quarters of a unit of ln x times shown to the reader */
 	CROSS_WORD,           /* each of its CROSS_WORDS heaviest words */
 	N_CROSSES
 };

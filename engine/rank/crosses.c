@@ -1,5 +1,5 @@
-/* Crosses: where the weight of a pair of facts stands in a model's hashed table. Of a whole list the keys are written down first
- * and hashed together, in vectors. */
+/* Crosses: where the weight of a pair of facts stands in a model's hashed table. Of a whole list the keys are written down
+ * first and hashed together, in vectors. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -81,8 +81,7 @@ static inline __attribute__((always_inline)) void put_story(const struct crosses
 
 size_t rank_crosses(const struct crosses *c, size_t slot, uint32_t out[CROSS_SLOTS_MAX], uint8_t kind[CROSS_SLOTS_MAX])
 {
-	struct keys l = {0};
-	l.out = out;
+	struct keys l = {.out = out};
 	l.kind = kind;
 	put_section(c, c->example->slots[slot].section, &l);
 	put_story(c, slot, &l);
@@ -101,7 +100,8 @@ struct section_sums {
 	float sum[CROSS_SECTIONS];
 };
 
-static inline float sum_section(const struct crosses *c, const _Atomic float *weights, uint32_t section, struct section_sums *of)
+static inline float sum_section(const struct crosses *c, const _Atomic float *weights, uint32_t section,
+                                struct section_sums *of)
 {
 	const size_t place = section % CROSS_SECTIONS;
 	if (section == 0)

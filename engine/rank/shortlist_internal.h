@@ -177,8 +177,8 @@ static inline void reading_get(const struct reading *g, enum signal_kind kind, u
 	signals_get(g->two->signals, kind, signal_key(kind, a, b), g->minute, out);
 }
 
-/* shortlist.c: each column's part of the scores of slots which[n], the way each was scored, into out[n][N_COLUMNS]. Returns 0 or
- * -ENOMEM. */
+/* shortlist.c: each column's part of the scores of slots which[n], the way each was scored, into out[n][N_COLUMNS]. Returns
+ * 0 or -ENOMEM. */
 int rank_part_explain(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
                       struct arena *arena, double *out) __attribute__((warn_unused_result));
 

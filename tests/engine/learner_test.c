@@ -404,6 +404,24 @@ static void test_models_that_come_and_go(void **state)
 	learner_free(l);
 }
 
+/* Six units are as many numbers as five, which are filled up to whole lanes, but not the same ones. */
+static void test_other_units_over_those_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct learner *five = learner_of();
+	learn(five, f->store, 1, 40);
+	save(five, f->store, true);
+	size_t n_params = model_n_params(&models[1]);
+	models[1].learn.hidden = 6;
+	assert_int_equal(model_n_params(&models[1]), n_params);
+	struct learner *six = learner_of();
+	assert_int_equal(load(six, f->store), 0);
+	assert_true(learner_changed(six) && is_as_new(learned_of(six, 1), &models[1]));
+	assert_false(is_as_new(learned_of(six, 2), &models[2]));
+	learner_free(five);
+	learner_free(six);
+}
+
 /* The store held another version's numbers and crosses; the new one's first checkpoint leaves nothing of them. */
 static void test_a_new_version_over_an_old_one(void **state)
 {
@@ -543,7 +561,8 @@ int main(void)
 		CASE(test_a_restart_learns_on_as_if_nothing_was), CASE(test_a_slate_counts_by_its_weight),
 		CASE(test_replays_weigh_what_brings_them_weighs),
 		CASE(test_what_leaves_the_replays), CASE(test_a_taste_is_forgotten),
-		CASE(test_models_that_come_and_go), CASE(test_a_new_version_over_an_old_one), CASE(test_a_model_that_goes_wrong),
+		CASE(test_models_that_come_and_go), CASE(test_other_units_over_those_stored),
+		CASE(test_a_new_version_over_an_old_one), CASE(test_a_model_that_goes_wrong),
 		CASE(test_damaged_records),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Each column of a shortlist against its formula worked out by hand, the inputs made of them, and the crosses. */
+/* Each column of a shortlist against its formula worked out by hand, their inputs, and ranks by click-through. */
 #include "tests/engine/learn/zeros.h"
 #include "tests/engine/rank/columns_fixture.h"
 

@@ -1,5 +1,6 @@
 /* Ranking while the writer changes the catalogue: what comes out is a possible pool, and nothing freed is read (ASan) or
  * read in the middle of a change (TSan). */
+#include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,11 +9,14 @@
 #include <cmocka.h>
 
 #include "engine/base/epoch.h"
+#include "engine/rank/shortlist.h"
 #include "tests/engine/rank/world.h"
 
 enum { READERS = 2, ROUNDS = 150 };
 
 static struct world world;
+static struct model of_columns; /* looks at all of them */
+static struct signals *signals;
 static _Atomic int n_running;
 
 struct reader {
@@ -34,6 +38,24 @@ static bool is_pool(const struct rank_item *pool, size_t n)
 	return true;
 }
 
+/* Each slot is its story's, and every column a number. */
+static bool measure_once(struct rank_scratch *s, const struct rank_request *q, const struct rank_item *pool, size_t n)
+{
+	struct arena arena = {0};
+	struct example *e;
+	struct rank_request by_columns = *q;
+	const struct rank_stage_two two = {.signals = signals, .user = 7};
+	by_columns.model = &of_columns;
+	bool right = rank_shortlist(s, world.catalog, &by_columns, &two, pool, n, &arena, &e) == 0;
+	for (size_t i = 0; right && i < n; i++) {
+		right = e->slots[i].article == pool[i].article;
+		for (size_t c = 0; c < N_COLUMNS; c++)
+			right = right && isfinite(e->columns[i * N_COLUMNS + c]);
+	}
+	arena_free(&arena);
+	return right;
+}
+
 static bool rank_once(struct rank_scratch *s, const struct rank_request *q)
 {
 	struct rank_item pool[LIMIT_POOL];
@@ -43,6 +65,8 @@ static bool rank_once(struct rank_scratch *s, const struct rank_request *q)
 	size_t n, n_order;
 	uint64_t n_eligible;
 	if (rank_pool(s, world.catalog, q, LIMIT_POOL, pool, &n, &n_eligible) || !is_pool(pool, n))
+		return false;
+	if (!measure_once(s, q, pool, n))
 		return false;
 	if (rank_diversify(s, &world.model, q, pool, n, taken, NULL, 0, 20, order, &n_order))
 		return false;
@@ -80,6 +104,11 @@ static void test_beside_writer(void **state)
 	static struct reader readers[READERS];
 	struct world_config config = {.seed = 3, .n_articles = 5000, .n_names = 100, .n_stories = 2000, .vector_most = 8};
 	world_new(&world, &config);
+	assert_int_equal(signals_new(&signals, 4096), 0);
+	of_columns = world.model;
+	of_columns.kind = MODEL_ONLINE;
+	for (int c = 0; c < N_COLUMNS; c++)
+		of_columns.columns[c] = true;
 	for (int i = 0; i < READERS; i++)
 		world_make_plain_reader(&world, &readers[i].who, 50);
 	atomic_store(&n_running, READERS);
@@ -94,6 +123,7 @@ static void test_beside_writer(void **state)
 		pthread_join(readers[i].thread, NULL);
 		assert_false(readers[i].wrong);
 	}
+	signals_free(signals);
 	world_free(&world);
 }
 

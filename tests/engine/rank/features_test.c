@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -19,10 +20,13 @@ static struct rank_models models;
 
 static int set_up(void **state)
 {
-	segment = calloc(1, sizeof(*segment));
+	segment = aligned_alloc(_Alignof(struct catalog_segment), sizeof(*segment));
+	if (!segment)
+		return -1;
+	memset(segment, 0, sizeof(*segment));
 	model = (struct model){.kind = MODEL_LINEAR, .n_features = N_FEATURES};
 	atomic_store(&models.model[2], &model);
-	return segment ? 0 : -1;
+	return 0;
 }
 
 static int tear_down(void **state)

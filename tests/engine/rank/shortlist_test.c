@@ -47,7 +47,7 @@ static void random_model(bool with_crosses)
 	model.kind = rng_below(&world.rng, 2) ? MODEL_MLP : MODEL_ONLINE;
 	model.n_columns = N_COLUMNS;
 	model.n_crosses = N_CROSSES;
-	model.learn = (struct model_learn){.hidden = model.kind == MODEL_MLP ? 1 + (unsigned)rng_below(&world.rng, 8) : 0};
+	model.learn = (struct model_learn){.hidden = model.kind == MODEL_MLP ? 1 + (unsigned)rng_below(&world.rng, MODEL_HIDDEN_MAX) : 0};
 	for (int c = 0; c < N_COLUMNS; c++)
 		model.columns[c] = rng_below(&world.rng, 6) > 0;
 	for (int k = 0; k < N_CROSSES; k++)
@@ -229,6 +229,71 @@ static void test_scores_by_inputs(void **state)
 		}
 	}
 	assert_true(n_cut > 100 && n_not > 300);
+}
+
+/* Some gone meanwhile, some far out. */
+static void spoil(struct rank_item *items, size_t n, struct example *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (e && rng_below(&world.rng, 3) == 0)
+			e->columns[i * N_COLUMNS + (rng_below(&world.rng, 2) ? COLUMN_AGE : COLUMN_LENGTH)] += 100;
+		if (!e && rng_below(&world.rng, 5) == 0)
+			items[i].segment = NULL;
+	}
+}
+
+/* Parts are a slot's own, whichever others are asked for with it, and each score is what all begin with and its parts: cut
+ * inputs or not, stories that are gone, lists of one, models that look at nothing, and sums of two. */
+static void test_parts_sum_to_scores(void **state)
+{
+	size_t n_lists = 0, n_of_one = 0;
+	for (int round = 0; round < 200; round++) {
+		struct world_reader who;
+		struct rank_item items[N_MOST];
+		double scores[N_MOST], base = 0;
+		uint16_t which[N_MOST];
+		struct rank_parts all, one;
+		struct example *e;
+		size_t n;
+		arena_reset(&arena);
+		random_model(round % 2);
+		if (round % 7 == 0)
+			memset(model.columns, 0, sizeof(model.columns));
+		struct model sum = {.kind = MODEL_ENSEMBLE, .n_members = 2, .n_columns = N_COLUMNS,
+		                    .members = {{.model = &model, .weight = 0.75}, {.model = &model, .weight = -2}}};
+		struct rank_stage_two of_sum = two;
+		of_sum.learned = NULL;
+		of_sum.members[0] = of_sum.members[1] = learned;
+		const struct model *m = round % 3 == 0 ? &sum : &model;
+		const struct rank_stage_two *by = round % 3 == 0 ? &of_sum : &two;
+		some_list(&who, items, &n);
+		n = round % 5 == 0 && n > 1 ? 1 : n;
+		spoil(items, n, NULL);
+		assert_int_equal(rank_shortlist(scratch, world.catalog, &who.request, &two, items, n, &arena, &e), 0);
+		spoil(items, n, e);
+		assert_int_equal(rank_shortlist_score(m, by, e, &arena, scores), 0);
+		for (size_t i = 0; i < n; i++)
+			which[i] = (uint16_t)(n - 1 - i);
+		assert_int_equal(rank_shortlist_parts(m, by, e, which, n, &arena, &all), 0);
+		for (size_t k = 0; k < n; k++) {
+			double rest = scores[which[k]];
+			assert_int_equal(rank_shortlist_parts(m, by, e, &which[k], 1, &arena, &one), 0);
+			for (size_t c = 0; c < N_COLUMNS; c++) {
+				assert_true(one.columns[c] == all.columns[k * N_COLUMNS + c]);
+				rest -= one.columns[c];
+			}
+			for (size_t c = 0; c < N_CROSSES; c++) {
+				assert_true(one.crosses[0][c] == all.crosses[k][c]);
+				rest -= one.crosses[0][c];
+			}
+			base = k == 0 ? rest : base;
+			if (fabs(rest - base) > 1e-4 * fmax(1, fabs(scores[which[k]])))
+				fail_msg("%.7f is left of one score, %.7f of another", rest, base);
+		}
+		n_lists += n > 1;
+		n_of_one += n == 1;
+	}
+	assert_true(n_lists > 100 && n_of_one > 20);
 }
 
 /* Rows that say the same of the same topic as one, the plain way. */
@@ -430,6 +495,7 @@ static void test_stage_one_in_its_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_order), CASE(test_of_which_step), CASE(test_rows_sum_to_scores), CASE(test_scores_by_inputs), CASE(test_what_stands_where), CASE(test_stage_one_in_its_rows)};
+		CASE(test_order), CASE(test_of_which_step), CASE(test_parts_sum_to_scores), CASE(test_rows_sum_to_scores),
+		CASE(test_scores_by_inputs), CASE(test_what_stands_where), CASE(test_stage_one_in_its_rows)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
