@@ -353,10 +353,9 @@ int model_shortlist_explain(const struct model *m, const float *params, const st
 	return 0;
 }
 
-void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out,
-                             double *base)
+void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out)
 {
-	online_explain_distances(m, params, d, out, base);
+	online_explain_distances(m, params, d, out);
 }
 
 double model_learn(const struct model *m, const struct model_slate *slate, const float *labels, const uint8_t *positions,

@@ -169,9 +169,8 @@ void model_score_distances(const struct model *m, const float *params, const str
 int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t first,
                             size_t n, double *out, double *base) __attribute__((warn_unused_result));
 
-/* The same of a kind that learns, by distances. */
-void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out,
-                             double *base);
+/* Each column's part by distances, of a kind that learns, into out[n][the model's n_columns]. */
+void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out);
 
 /* One step on one slate. labels[n]: at least 0, not all 0. positions[n]: 1 is the top; 0 unknown: its bias is 0. Writes
  * residuals[n], softmax less label share, for the crosses. Returns the slate's loss, -sum(share x ln softmax). */

@@ -204,13 +204,11 @@ static void online_explain(const struct model *m, const float *params, const str
 	set_bases(&layer, n, base);
 }
 
-static void online_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out,
-                                     double *base)
+static void online_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out)
 {
 	struct by_distance joined;
 	join_inputs(m, params, d, &joined);
 	explain_rows(&joined.layer, d->rows, d->n, m->n_columns, out);
-	set_bases(&joined.layer, d->n, base);
 }
 
 static size_t position_of(uint8_t position)

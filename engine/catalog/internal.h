@@ -62,6 +62,9 @@ void members_leave(struct catalog *c, uint32_t story, uint32_t article);
 
 /* popularity.c */
 void popularity_show(const struct catalog *c, const struct counters *n, struct catalog_place place);
+/* Counts of a row and what is made of them. */
+void popularity_set_shows(struct catalog_row *row, const float shows[N_HALF_LIVES]);
+void popularity_set_clicks(struct catalog_row *row, const float clicks[N_HALF_LIVES], const float expected[N_HALF_LIVES]);
 void popularity_forget(struct catalog *c, uint32_t article);
 /* For a new minute: every article's counters pruned and shown anew. */
 void popularity_refresh(struct catalog *c);

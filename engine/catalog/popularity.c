@@ -8,7 +8,7 @@ static void store(_Atomic float *at, float value)
 	atomic_store_explicit(at, value, memory_order_relaxed);
 }
 
-void row_set_shows(struct catalog_row *row, const float shows[N_HALF_LIVES])
+void popularity_set_shows(struct catalog_row *row, const float shows[N_HALF_LIVES])
 {
 	for (int h = 0; h < N_HALF_LIVES; h++) {
 		store(&row->shows[h], shows[h]);
@@ -16,7 +16,7 @@ void row_set_shows(struct catalog_row *row, const float shows[N_HALF_LIVES])
 	}
 }
 
-void row_set_clicks(struct catalog_row *row, const float clicks[N_HALF_LIVES], const float expected[N_HALF_LIVES])
+void popularity_set_clicks(struct catalog_row *row, const float clicks[N_HALF_LIVES], const float expected[N_HALF_LIVES])
 {
 	for (int h = 0; h < N_HALF_LIVES; h++) {
 		store(&row->clicks[h], clicks[h]);
@@ -29,7 +29,7 @@ static void show_shows(const struct catalog *c, const struct counters *n, struct
 {
 	float shows[N_HALF_LIVES];
 	counters_decayed(n, CATALOG_SHOWS, c->minute_ms, shows);
-	row_set_shows(row, shows);
+	popularity_set_shows(row, shows);
 }
 
 static void show_clicks(const struct catalog *c, const struct counters *n, struct catalog_row *row)
@@ -37,7 +37,7 @@ static void show_clicks(const struct catalog *c, const struct counters *n, struc
 	float clicks[N_HALF_LIVES], expected[N_HALF_LIVES];
 	counters_decayed(n, CATALOG_CLICKS, c->minute_ms, clicks);
 	counters_decayed(n, CATALOG_EXPECTED, c->minute_ms, expected);
-	row_set_clicks(row, clicks, expected);
+	popularity_set_clicks(row, clicks, expected);
 }
 
 static struct catalog_row *row_of(struct catalog_place place)

@@ -31,10 +31,6 @@ void dense_fill(struct segment *s, uint32_t slot, uint8_t space, const int8_t at
 uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entry, int64_t visible_until_ms,
                              const struct catalog_card *card);
 
-/* popularity.c: counts of a row and what is made of them. */
-void row_set_shows(struct catalog_row *row, const float shows[N_HALF_LIVES]);
-void row_set_clicks(struct catalog_row *row, const float clicks[N_HALF_LIVES], const float expected[N_HALF_LIVES]);
-
 /* Postings of slots [0, n_slots). Returns 0 or -ENOMEM. */
 int postings_build(struct catalog_postings **out, const struct catalog_segment *s, uint32_t n_slots, uint64_t *bytes)
 	__attribute__((warn_unused_result));

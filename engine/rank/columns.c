@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "engine/rank/crosses.h"
 #include "engine/rank/kernels.h"
 #include "engine/rank/rank.h"
 
@@ -93,10 +94,6 @@ static const float scales[N_COLUMNS] = {
 	COLUMNS(SCALE)
 #undef SCALE
 };
-
-const char *const rank_cross_names[N_CROSSES] = {
-	[CROSS_STORY] = "story", [CROSS_SECTION_TOP] = "section_top", [CROSS_SECTION_HOUR] = "section_hour",
-	[CROSS_RANK_LENGTH] = "rank_length", [CROSS_CTR_SHOWS] = "ctr_shows", [CROSS_WORD] = "word"};
 
 const struct model_names rank_model_names = {
 	.features = rank_feature_names, .columns = rank_column_names, .groups = rank_column_groups,

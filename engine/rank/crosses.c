@@ -1,11 +1,17 @@
-/* Crosses: where the weight of a pair of facts stands in a model's hashed table. Of a whole list the keys are written down
- * first and hashed together, in vectors. */
+/* Where the weights of crosses stand in the table. Of a whole list the keys are written down first and hashed together, in
+ * vectors. */
+#include "engine/rank/crosses.h"
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "engine/rank/columns.h"
 #include "engine/rank/kernels.h"
+
+const char *const rank_cross_names[N_CROSSES] = {
+	[CROSS_STORY] = "story", [CROSS_SECTION_TOP] = "section_top", [CROSS_SECTION_HOUR] = "section_hour",
+	[CROSS_RANK_LENGTH] = "rank_length", [CROSS_CTR_SHOWS] = "ctr_shows", [CROSS_WORD] = "word"};
 
 /* A quarter of a unit of ln is one step, cut at 20 steps either way. */
 static uint32_t ctr_step(float ctr)

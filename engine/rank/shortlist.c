@@ -174,17 +174,19 @@ static int score_distances(const struct rank_part *part, const struct example *e
 	return r;
 }
 
-int rank_part_explain(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
-                      struct arena *arena, double *out)
+int shortlist_explain_part(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
+                           struct arena *arena, double *out)
 {
 	const float *params = part->learned ? part->learned->params : NULL;
-	uint16_t *near = arena_alloc(arena, n * sizeof(*near) + 1), *cut = arena_alloc(arena, n * sizeof(*cut) + 1);
-	uint16_t *slots = arena_alloc(arena, n * sizeof(*slots) + 1);
+	uint16_t *order = arena_alloc(arena, n * sizeof(*order) + 1); /* slots that are not cut, then the others, from the end */
+	uint16_t *cut = arena_alloc(arena, n * sizeof(*cut) + 1);
 	float *rows = arena_alloc(arena, n * 2 * N_COLUMNS * sizeof(*rows) + 1);
+	double *columns = arena_alloc(arena, n * N_COLUMNS * sizeof(*columns) + 1); /* in that order */
 	double *base = arena_alloc(arena, n * sizeof(*base) + 1);
 	struct distances d;
 	size_t n_near = 0, n_cut = 0;
-	if (!near || !cut || !slots || !rows || !base)
+	int r = 0;
+	if (!order || !cut || !rows || !columns || !base)
 		return -ENOMEM;
 	if (model_learns(part->model))
 		distances_prepare(part->model, e, &d);
@@ -193,29 +195,24 @@ int rank_part_explain(const struct rank_part *part, const struct example *e, con
 		if (!beyond)
 			kernels_best()->distances(e->columns + which[i] * e->n_columns, 1, e->n_columns, d.n_columns, e->mean, d.most,
 			                          rows + n_near * d.n_columns, &beyond);
-		near[n_near] = cut[n_cut] = (uint16_t)i;
+		order[beyond ? n - 1 - n_cut : n_near] = (uint16_t)i;
 		n_near += !beyond;
 		n_cut += beyond;
 	}
 	if (n_near > 0) {
 		const struct model_distances by = {.n = n_near, .n_columns = d.n_columns, .rows = rows, .by_z = d.by_z,
 		                                   .by_c = d.by_c};
-		model_explain_distances(part->model, params, &by, out, base);
+		model_explain_distances(part->model, params, &by, columns);
 	}
-	if (n_cut == 0)
-		return 0;
-	for (size_t k = n_near; k-- > 0;) /* each to its place, which is no earlier one */
-		memmove(out + near[k] * (size_t)N_COLUMNS, out + k * N_COLUMNS, N_COLUMNS * sizeof(*out));
-	double *of_cut = n_near > 0 ? arena_alloc(arena, n_cut * N_COLUMNS * sizeof(*of_cut)) : out;
-	if (!of_cut)
-		return -ENOMEM;
 	for (size_t k = 0; k < n_cut; k++)
-		slots[k] = which[cut[k]];
-	rank_inputs(part->model, e, slots, n_cut, rows);
-	const struct model_slate slate = {.n = n_cut, .n_columns = N_COLUMNS, .inputs = rows};
-	int r = model_shortlist_explain(part->model, params, &slate, 0, n_cut, of_cut, base);
-	for (size_t k = 0; r == 0 && n_near > 0 && k < n_cut; k++)
-		memcpy(out + cut[k] * (size_t)N_COLUMNS, of_cut + k * N_COLUMNS, N_COLUMNS * sizeof(*out));
+		cut[k] = which[order[n_near + k]];
+	if (n_cut > 0) {
+		const struct model_slate slate = {.n = n_cut, .n_columns = N_COLUMNS, .inputs = rows};
+		rank_inputs(part->model, e, cut, n_cut, rows);
+		r = model_shortlist_explain(part->model, params, &slate, 0, n_cut, columns + n_near * N_COLUMNS, base);
+	}
+	for (size_t k = 0; k < n && r == 0; k++)
+		memcpy(out + order[k] * (size_t)N_COLUMNS, columns + k * N_COLUMNS, N_COLUMNS * sizeof(*out));
 	return r;
 }
 

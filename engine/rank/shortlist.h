@@ -5,6 +5,7 @@
 #include "engine/learn/kin.h"
 #include "engine/learn/signals.h"
 #include "engine/rank/columns.h"
+#include "engine/rank/crosses.h"
 #include "engine/rank/rank.h"
 
 /* What a learning model has learnt so far: immutable once published, but for the crosses, which change in place. */

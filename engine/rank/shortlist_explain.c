@@ -150,7 +150,7 @@ int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two
 	if (is_sum)
 		memset(columns, 0, n_numbers * sizeof(*columns));
 	for (size_t k = 0; k < n_parts; k++) {
-		int r = rank_part_explain(&parts[k], e, which, n, arena, of_one);
+		int r = shortlist_explain_part(&parts[k], e, which, n, arena, of_one);
 		if (r < 0)
 			return r;
 		for (size_t i = 0; is_sum && i < n_numbers; i++)

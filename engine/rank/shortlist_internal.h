@@ -179,8 +179,8 @@ static inline void reading_get(const struct reading *g, enum signal_kind kind, u
 
 /* shortlist.c: each column's part of the scores of slots which[n], the way each was scored, into out[n][N_COLUMNS]. Returns
  * 0 or -ENOMEM. */
-int rank_part_explain(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
-                      struct arena *arena, double *out) __attribute__((warn_unused_result));
+int shortlist_explain_part(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
+                           struct arena *arena, double *out) __attribute__((warn_unused_result));
 
 /* shortlist_measure.c: every column of every slot. Returns 0 or -ENOMEM. */
 int shortlist_measure(struct reading *g, struct example *e, const struct rank_item *items, struct arena *arena)

@@ -10,6 +10,7 @@
 #include "api/messages/messages.h"
 #include "engine/base/json.h"
 #include "engine/rank/columns.h"
+#include "engine/rank/crosses.h"
 #include "engine/rank/rank.h"
 
 static const char *const languages[] = {"en", "af", "fr", "th", "zu"};

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "engine/base/epoch.h"
-#include "engine/catalog/segment.h"
+#include "engine/catalog/internal.h"
 #include "engine/rank/shortlist.h"
 
 #define NOW_MS INT64_C(1790000040000) /* a whole minute */
@@ -101,8 +101,8 @@ static inline void count(uint32_t article, float clicks, float shows, float expe
 		s[h] = shows * (float)(h + 1);
 		e[h] = expected * (float)(h + 1);
 	}
-	row_set_shows(row, s);
-	row_set_clicks(row, c, e);
+	popularity_set_shows(row, s);
+	popularity_set_clicks(row, c, e);
 }
 
 static inline void signal(enum signal_kind kind, uint64_t a, uint64_t b, float x, float y, float z, float w)
