@@ -141,7 +141,7 @@ static int size_ring(struct learner *l, const struct model *const *models, size_
 
 int learner_set_models(struct learner *l, const struct model *const *models, size_t n)
 {
-	struct learning *next[CATALOG_MODELS] = {0};
+	struct learning *next[CATALOG_MODELS] = {0}, *before[CATALOG_MODELS];
 	bool kept[CATALOG_MODELS] = {false};
 	int r = size_ring(l, models, n);
 	for (size_t i = 0; i < n && r == 0; i++) {
@@ -166,15 +166,16 @@ int learner_set_models(struct learner *l, const struct model *const *models, siz
 		return r;
 	}
 	for (int k = 0; k < CATALOG_MODELS; k++) {
-		struct learning *old = l->learning[k];
-		if (old && !kept[k])
-			epoch_retire(l->epoch, old, free_learning);
+		before[k] = l->learning[k];
 		l->learning[k] = next[k];
 		if (next[k]) {
 			next[k]->model = models[k];
 			next[k]->changed = true;
 		}
 	}
+	for (int k = 0; k < CATALOG_MODELS; k++) /* once it can't be found in any place */
+		if (before[k] && !kept[k])
+			epoch_retire(l->epoch, before[k], free_learning);
 	l->dirty = true;
 	return learner_publish(l);
 }

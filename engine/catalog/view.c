@@ -25,15 +25,20 @@ static struct catalog_view *view_new(const struct catalog_view *from, size_t n)
 	return v;
 }
 
+/* From here on readers find v. The caller retires the view before, and what v has not of it: no sooner, since who comes in
+ * between would find what is about to be freed. */
 static void switch_view(struct catalog *c, struct catalog_view *v)
 {
-	struct catalog_view *old = atomic_load_explicit(&c->view, memory_order_relaxed);
 	for (unsigned m = 0; m < CATALOG_MODELS; m++)
 		if (!c->model_on[m])
 			v->shared[m] = NULL;
 	atomic_store_explicit(&c->view, v, memory_order_release);
-	if (old)
-		epoch_retire(c->epoch, old, free);
+}
+
+static void retire_column(struct catalog *c, _Atomic int32_t *column)
+{
+	if (column)
+		epoch_retire(c->epoch, (void *)(uintptr_t)column, free);
 }
 
 const struct catalog_view *catalog_view(const struct catalog *c)
@@ -54,9 +59,9 @@ static _Atomic int32_t *column_new(struct catalog *c, unsigned model, const stru
 	return column;
 }
 
-static void free_column(void *column)
+static void free_column(_Atomic int32_t *column)
 {
-	free(column);
+	free((void *)(uintptr_t)column);
 }
 
 void view_rescore(struct catalog *c, const struct catalog_segment *s, uint32_t slot)
@@ -87,11 +92,10 @@ int catalog_set_model(struct catalog *c, unsigned model, bool on)
 	}
 	bool was_on = c->model_on[model];
 	c->model_on[model] = on;
-	_Atomic int32_t **columns = old->shared[model]; /* inside `old`, which is retired first but freed later */
-	for (size_t i = 0; was_on && i < old->n_segments; i++)
-		if (columns[i])
-			epoch_retire(c->epoch, (void *)(uintptr_t)columns[i], free_column);
 	switch_view(c, v);
+	for (size_t i = 0; was_on && i < old->n_segments; i++)
+		retire_column(c, old->shared[model][i]);
+	epoch_retire(c->epoch, old, free);
 	return 0;
 }
 
@@ -117,6 +121,8 @@ int view_add_segment(struct catalog *c)
 		}
 	}
 	switch_view(c, v);
+	if (old)
+		epoch_retire(c->epoch, old, free);
 	return 0;
 out:
 	segment_free(s);
@@ -154,19 +160,20 @@ int view_renew(struct catalog *c)
 				goto out;
 		}
 	}
+	switch_view(c, v);
 	for (size_t i = 0; i < old->n_segments; i++) {
 		for (unsigned m = 0; m < CATALOG_MODELS; m++)
-			if (old->shared[m] && old->shared[m][i])
-				epoch_retire(c->epoch, (void *)(uintptr_t)old->shared[m][i], free_column);
+			if (old->shared[m])
+				retire_column(c, old->shared[m][i]);
 		if (old->segments[i] && (i < first || !v->segments[i - first]))
 			retire_segment(c, old->segments[i]);
 	}
-	switch_view(c, v);
+	epoch_retire(c->epoch, old, free);
 	return 0;
 out:
 	for (size_t i = 0; i < v->n_segments; i++)
 		for (unsigned m = 0; m < CATALOG_MODELS; m++)
-			free_column((void *)(uintptr_t)v->shared[m][i]);
+			free_column(v->shared[m][i]);
 	free(v);
 	return -ENOMEM;
 }

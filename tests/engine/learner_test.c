@@ -11,9 +11,10 @@
 #include <cmocka.h>
 
 #include "engine/base/rng.h"
-#include "engine/learner.h"
+#include "engine/learner_internal.h"
 #include "engine/store/codec.h"
 #include "tests/engine/learn/zeros.h"
+#include "tests/engine/retired.h"
 #include "tests/engine/store/fixture.h"
 
 enum { USERS = 9, ARTICLES = 60 };
@@ -367,10 +368,23 @@ static bool is_as_new(const struct rank_learned *learned, const struct model *m)
 	return as_new;
 }
 
+/* retired_finds: whether readers of a learner can come to an object. */
+static bool finds(const void *of, const void *object)
+{
+	const struct learner *l = of;
+	bool found = l->space == object;
+	for (int i = 0; i < CATALOG_MODELS; i++) {
+		const struct learning *m = l->learning[i];
+		found = found || (m && (m == object || m->published == object));
+	}
+	return found;
+}
+
 static void test_models_that_come_and_go(void **state)
 {
 	struct fixture *f = *state;
 	struct learner *l = learner_of();
+	retired_watch(finds, l);
 	assert_null(learned_of(l, 0)); /* does not learn */
 	assert_true(is_as_new(learned_of(l, 1), &models[1]) && is_as_new(learned_of(l, 2), &models[2]));
 	learn(l, f->store, 1, 40);
@@ -401,6 +415,7 @@ static void test_models_that_come_and_go(void **state)
 	list[0] = &renamed;
 	assert_int_equal(learner_set_models(l, list, 1), 0);
 	assert_true(is_as_new(learned_of(l, 0), &renamed));
+	assert_true(retired_watch(NULL, NULL) > 4); /* what was learnt, and the four that are gone */
 	learner_free(l);
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/rng.h"
+#include "tests/engine/retired.h"
 
 #define START_MS INT64_C(1790000000000)
 #define HOUR_MS INT64_C(3600000)
@@ -358,6 +359,20 @@ static void look(struct history *h)
 
 /* ---- histories ---- */
 
+/* retired_finds: whether readers of a catalogue can come to an object, but for members of stories. */
+static bool finds(const void *of, const void *object)
+{
+	const struct catalog_view *v = catalog_view(of);
+	bool found = v == object || catalog_sources(of) == object;
+	for (size_t k = 0; k < v->n_segments; k++) {
+		const struct catalog_segment *s = v->segments[k];
+		for (unsigned m = 0; m < CATALOG_MODELS; m++)
+			found = found || (v->shared[m] && v->shared[m][k] && v->shared[m][k] == object);
+		found = found || (s && (s == object || s->postings == object || s->vectors == object || s->dense == object));
+	}
+	return found;
+}
+
 static void begin(struct history *h, uint64_t seed, uint32_t n_articles, uint32_t n_stories, int64_t live_ms)
 {
 	*h = (struct history){.now_ms = START_MS};
@@ -369,6 +384,7 @@ static void begin(struct history *h, uint64_t seed, uint32_t n_articles, uint32_
 	assert_int_equal(catalog_new(&h->c.catalog, h->epoch, &config, h->now_ms), 0);
 	model_new(&h->model, n_articles, n_stories, live_ms, h->now_ms);
 	h->c.model = &h->model;
+	retired_watch(finds, h->c.catalog);
 	h->expired = calloc(n_articles + 1, sizeof(*h->expired));
 	assert_non_null(h->expired);
 }
@@ -376,6 +392,7 @@ static void begin(struct history *h, uint64_t seed, uint32_t n_articles, uint32_
 static void end(struct history *h)
 {
 	look_away(h);
+	retired_watch(NULL, NULL);
 	catalog_free(h->c.catalog);
 	epoch_unregister(h->epoch, h->reader);
 	epoch_free(h->epoch);
