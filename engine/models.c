@@ -98,17 +98,19 @@ static void models_publish(struct write_op *op, void *ctx)
 {
 	struct models_op *m = (struct models_op *)op;
 	struct engine *e = engine_of(ctx);
+	const struct model *before[CATALOG_MODELS];
 	atomic_fetch_add_explicit(&e->model_swaps, 1, memory_order_acq_rel);
 	for (unsigned i = 0; i < CATALOG_MODELS; i++) {
-		const struct model *old = atomic_load(&e->models.model[i]);
+		before[i] = atomic_load(&e->models.model[i]);
 		atomic_store(&e->models.model[i], i < m->n ? m->models[i] : NULL);
 		if (i < m->n && catalog_set_model(e->catalog, i, true) < 0)
 			__builtin_trap();
-		if (old)
-			epoch_retire(e->epoch, (void *)(uintptr_t)old, free_model);
 	}
 	if (engine_set_learning(e, m->n) < 0)
 		__builtin_trap();
+	for (unsigned i = 0; i < CATALOG_MODELS; i++) /* the last: an ensemble leads to other models of the list */
+		if (before[i])
+			epoch_retire(e->epoch, (void *)(uintptr_t)before[i], free_model);
 	atomic_fetch_add_explicit(&e->model_swaps, 1, memory_order_release);
 }
 
