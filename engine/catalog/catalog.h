@@ -74,6 +74,13 @@ struct catalog_row {
 } __attribute__((aligned(128)));
 _Static_assert(sizeof(struct catalog_row) == 128, "two lines each");
 
+/* Its heaviest terms, heaviest first, as stage two looks at them; 0 behind the last. A cache line. */
+struct catalog_words {
+	uint32_t topic[CATALOG_WORDS];
+	float share[CATALOG_WORDS]; /* weight over the length of its vector without section and source */
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct catalog_words) == 64, "a line each");
+
 /* Whether a topic tells what a story is about. */
 static inline bool catalog_is_content(uint32_t topic)
 {
@@ -100,8 +107,7 @@ struct catalog_segment {
 	struct catalog_row row[SEGMENT_SLOTS];
 	const struct topic_term *_Atomic vectors; /* of slot after slot; grows by copy */
 	const struct catalog_dense *_Atomic dense; /* load with acquire; NULL: no story of the segment has a vector */
-	/* Its heaviest terms, heaviest first; 0 behind the last. */
-	uint32_t words[SEGMENT_SLOTS][CATALOG_WORDS] __attribute__((aligned(CATALOG_WORDS * sizeof(uint32_t))));
+	struct catalog_words words[SEGMENT_SLOTS];
 	const struct catalog_card *card[SEGMENT_SLOTS];
 };
 

@@ -65,7 +65,7 @@ static float content_norm(const struct catalog_entry *entry)
 }
 
 /* By insertion; of equals the earlier stays first. Returns how many. */
-static size_t choose_words(const struct catalog_entry *entry, uint32_t words[CATALOG_WORDS])
+static size_t choose_words(const struct catalog_entry *entry, float norm, struct catalog_words *words)
 {
 	int16_t weight[CATALOG_WORDS];
 	size_t n = 0;
@@ -81,11 +81,13 @@ static size_t choose_words(const struct catalog_entry *entry, uint32_t words[CAT
 		n += n < CATALOG_WORDS;
 		for (size_t k = n - 1; k > place; k--) {
 			weight[k] = weight[k - 1];
-			words[k] = words[k - 1];
+			words->topic[k] = words->topic[k - 1];
 		}
 		weight[place] = t->weight;
-		words[place] = t->topic;
+		words->topic[place] = t->topic;
 	}
+	for (size_t k = 0; k < n; k++)
+		words->share[k] = (float)weight[k] * (norm / TOPIC_TERM_ONE);
 	return n;
 }
 
@@ -115,7 +117,7 @@ uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entr
 	row->section = entry->section;
 	row->source = entry->source;
 	row->premium = entry->premium;
-	row->n_words = (uint8_t)choose_words(entry, c->words[slot]);
+	row->n_words = (uint8_t)choose_words(entry, row->content_norm, &c->words[slot]);
 	row->vector_start = start;
 	row->n_vector = (uint16_t)entry->n_vector;
 	struct topic_term *vectors =

@@ -53,7 +53,7 @@
 	X(PLACE, "place", "topics", TOPICS, 0.5f)              /* place: interest x weight */ \
 	X(SIMILAR_TOP, "similar_top", "similarity_top", SIMILARITY, 0.1f) /* mean of the five best cosines with the last 100 reads */ \
 	X(SIMILAR_BEST, "similar_best", "similarity_top", SIMILARITY, 0.2f) \
-	X(SIMILAR_MEAN, "similar_mean", "similarity", SIMILARITY, 0.02f) /* mean over all of them */ \
+	X(SIMILAR_MEAN, "similar_mean", "similarity", SIMILARITY, 0.02f) /* mean over all of them, by the words alone: its 8 heaviest terms */ \
 	X(GRAMS, "grams", "grams", GRAMS, 0.1f)               /* cosine of the title with the reads' titles, by 5-grams of characters (grams.h) */ \
 	X(KIN, "kin", "kin", CO_READ, 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
 	X(DENSE_TOP, "dense_top", "dense", SIMILARITY, 0.1f)       /* mean of the five best cosines of embeddings with the last 20 reads */ \

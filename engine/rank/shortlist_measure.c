@@ -19,7 +19,7 @@ static void fetch_row(const struct rank_item *item)
 		return;
 	__builtin_prefetch(row);
 	__builtin_prefetch(row + sizeof(struct catalog_row) / 2);
-	__builtin_prefetch(item->segment->words[item->slot]);
+	__builtin_prefetch(&item->segment->words[item->slot]);
 }
 
 /* ---- what the writer has no logarithm of: over arrays ---- */
@@ -212,15 +212,19 @@ static size_t find_known(const struct reading *g, const struct topic_term *vecto
 	return n_found;
 }
 
-static float mean_cosine(const struct reading *g, const struct topic_term *vector, const uint8_t *at, size_t n,
-                         float norm)
+/* Words behind the last are 0, which no reader knows. */
+static float mean_cosine(const struct reading *g, const struct catalog_words *words)
 {
+	uint8_t at[CATALOG_WORDS];
 	float mean = 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct topic_term *term = &vector[at[i]];
-		mean += g->topics[reading_find(g, term->topic)].mean * (float)term->weight;
+	size_t n = 0;
+	for (size_t i = 0; i < CATALOG_WORDS; i++) {
+		at[n] = (uint8_t)i;
+		n += g->filter[reading_filter(words->topic[i])];
 	}
-	return mean * (norm / TOPIC_TERM_ONE);
+	for (size_t i = 0; i < n; i++)
+		mean += g->topics[reading_find(g, words->topic[at[i]])].mean * words->share[at[i]];
+	return mean;
 }
 
 static void measure_known(const struct reading *g, const struct topic_term *vector, const uint8_t *at, size_t n,
@@ -245,18 +249,14 @@ static void measure_known(const struct reading *g, const struct topic_term *vect
 		measure_best(g, with, norm, x);
 }
 
-/* Interests, and similarity to what was read. */
+/* Interests, and the best of the reads. */
 static void measure_content(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
 {
 	uint8_t at[LIMIT_VECTOR] = {0};
 	size_t n;
 	const struct topic_term *vector = catalog_vector(s, slot, &n);
-	const float norm = s->row[slot].content_norm;
 	n = find_known(g, vector, n < LIMIT_VECTOR ? n : LIMIT_VECTOR, at);
-	if (g->wanted.similar)
-		x[COLUMN_SIMILAR_MEAN] = mean_cosine(g, vector, at, n, norm);
-	if (g->wanted.interests || g->wanted.similar_top)
-		measure_known(g, vector, at, n, norm, x);
+	measure_known(g, vector, at, n, s->row[slot].content_norm, x);
 }
 
 static void measure_words(const struct reading *g, const struct example_slot *slot, float *x)
@@ -356,10 +356,12 @@ static void measure_one(struct reading *g, const struct rank_item *item, const s
 	const struct catalog_row *row = &s->row[item->slot];
 	const struct wanted *w = &g->wanted;
 	*out = (struct example_slot){.article = item->article, .section = row->section, .n_words = row->n_words};
-	memcpy(out->words, s->words[item->slot], sizeof(out->words));
+	memcpy(out->words, s->words[item->slot].topic, sizeof(out->words));
 	measure_exposure(g, item->story, x);
 	measure_names(names, x);
-	if (w->interests || w->similar || w->similar_top)
+	if (w->similar)
+		x[COLUMN_SIMILAR_MEAN] = mean_cosine(g, &s->words[item->slot]);
+	if (w->interests || w->similar_top)
 		measure_content(g, s, item->slot, x);
 	if (w->words)
 		measure_words(g, out, x);
@@ -385,6 +387,8 @@ static void fetch_vector(const struct reading *g, const struct rank_item *item)
 		__builtin_prefetch(&g->stood.article[place]);
 		__builtin_prefetch(g->stood.at[place]);
 	}
+	if (!g->wanted.interests && !g->wanted.similar_top)
+		return;
 	const struct topic_term *vector = catalog_vector(item->segment, item->slot, &n);
 	for (size_t i = 0; i < n; i += 64 / sizeof(*vector))
 		__builtin_prefetch(&vector[i]);

@@ -73,23 +73,23 @@ static void take_interests(struct reading *g)
 		}
 }
 
+static void take_words(struct reading *g, const struct read *read)
+{
+	const struct catalog_words *words = &read->segment->words[read->slot];
+	for (size_t i = 0; i < CATALOG_WORDS && words->topic[i]; i++)
+		g->topics[place_topic(g, words->topic[i])].mean += words->share[i] / (float)g->n_reads;
+}
+
 static void take_vector(struct reading *g, uint32_t r)
 {
 	size_t n;
 	struct read *read = &g->reads[r];
 	const struct topic_term *vector = catalog_vector(read->segment, read->slot, &n);
 	read->norm = read->segment->row[read->slot].content_norm;
-	if (read->norm == 0)
-		return;
-	float share = read->norm / TOPIC_TERM_ONE / (float)g->n_reads;
 	for (size_t i = 0; i < n; i++) {
 		if (!catalog_is_content(vector[i].topic) || vector[i].weight == 0)
 			continue;
-		uint32_t at = place_topic(g, vector[i].topic);
-		g->topics[at].mean += share * (float)vector[i].weight;
-		if (!g->wanted.similar_top)
-			continue;
-		struct known *k = &g->known[at];
+		struct known *k = &g->known[place_topic(g, vector[i].topic)];
 		g->postings[g->n_postings] =
 			(struct posting){.next = k->first, .read = r, .weight = (float)vector[i].weight / TOPIC_TERM_ONE};
 		k->first = (int32_t)g->n_postings++;
@@ -99,10 +99,9 @@ static void take_vector(struct reading *g, uint32_t r)
 static void take_topics(struct reading *g)
 {
 	const struct wanted *w = &g->wanted;
-	bool reads = w->similar || w->similar_top;
 	size_t n = w->interests ? PROFILE_TOPICS + PROFILE_AFFINITIES : 0;
-	for (size_t r = 0; reads && r < g->n_reads; r++)
-		n += g->reads[r].segment->row[g->reads[r].slot].n_vector;
+	for (size_t r = 0; r < g->n_reads && (w->similar || w->similar_top); r++)
+		n += w->similar_top ? g->reads[r].segment->row[g->reads[r].slot].n_vector : CATALOG_WORDS;
 	g->topics_mask = 15;
 	while (g->topics_mask < 2 * n)
 		g->topics_mask = 2 * g->topics_mask + 1;
@@ -110,8 +109,12 @@ static void take_topics(struct reading *g)
 	memset(g->filter, 0, sizeof(g->filter));
 	g->n_postings = 0;
 	take_interests(g);
-	for (uint32_t r = 0; reads && r < g->n_reads; r++)
-		take_vector(g, r);
+	for (uint32_t r = 0; r < g->n_reads; r++) {
+		if (w->similar)
+			take_words(g, &g->reads[r]);
+		if (w->similar_top)
+			take_vector(g, r);
+	}
 }
 
 /* ---- stories ---- */
@@ -163,7 +166,7 @@ static void find_reads(struct reading *g)
 			(struct read){.segment = at.segment, .slot = at.slot, .article = r->article, .share = share};
 		share *= exp2f(-1 / RECENT_HALF_LIFE);
 		__builtin_prefetch((const char *)(&at.segment->row[at.slot] + 1) - 1); /* what does not change */
-		__builtin_prefetch(at.segment->words[at.slot]);
+		__builtin_prefetch(&at.segment->words[at.slot]);
 	}
 }
 
@@ -179,7 +182,7 @@ static void fetch_dense(const struct reading *g)
 
 static void fetch_vectors(const struct reading *g)
 {
-	for (size_t r = 0; (g->wanted.similar || g->wanted.similar_top) && r < g->n_reads; r++) {
+	for (size_t r = 0; g->wanted.similar_top && r < g->n_reads; r++) {
 		size_t n;
 		const struct topic_term *vector = catalog_vector(g->reads[r].segment, g->reads[r].slot, &n);
 		for (size_t i = 0; i < n; i += 64 / sizeof(*vector))
@@ -225,7 +228,7 @@ static int count_names(struct reading *g, size_t n)
 void reading_place_anew(struct reading *g, const struct catalog_segment *s, uint32_t slot, size_t place)
 {
 	g->stood.article[place] = reading_article(s, slot);
-	kin_place(g->two->space, s->words[slot], s->row[slot].n_words, g->stood.at[place]);
+	kin_place(g->two->space, s->words[slot].topic, s->row[slot].n_words, g->stood.at[place]);
 }
 
 /* Nothing stands where it stood in another space. */
@@ -294,7 +297,7 @@ void reading_document(const struct reading *g, struct example *e)
 		const struct read *read = &g->reads[r];
 		size_t n = read->segment->row[read->slot].n_words;
 		for (size_t i = 0; i < n; i++)
-			e->read_rows[e->n_read_rows++] = kin_row(read->segment->words[read->slot][i]);
+			e->read_rows[e->n_read_rows++] = kin_row(read->segment->words[read->slot].topic[i]);
 	}
 }
 
