@@ -7,6 +7,8 @@
 
 enum { AHEAD = 8 /* candidates */ };
 
+typedef float four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
+
 static float load(const _Atomic float *x)
 {
 	return atomic_load_explicit(x, memory_order_relaxed);
@@ -41,13 +43,14 @@ static int to_log_new(struct to_log *l, struct arena *arena, size_t n)
 	return 0;
 }
 
-static void copy_counts(const _Atomic float from[N_HALF_LIVES], float to[N_HALF_LIVES])
+/* The writer changes each by itself, and each is old or new. Plain loads, as of stage one's columns (pool.c): relaxed ones
+ * are made one by one. */
+static __attribute__((no_sanitize("thread"))) void copy_counts(const _Atomic float from[N_HALF_LIVES],
+                                                               float to[N_HALF_LIVES])
 {
-	to[0] = load(&from[0]);
-	to[1] = load(&from[1]);
-	to[2] = load(&from[2]);
-	to[3] = load(&from[3]);
-	to[4] = load(&from[4]);
+	const float *counts = (const float *)(uintptr_t)from;
+	*(four *)to = *(const four *)counts;
+	to[4] = counts[4];
 }
 _Static_assert(N_HALF_LIVES == 5, "all of them");
 
@@ -268,8 +271,6 @@ static void measure_words(const struct reading *g, const struct example_slot *sl
 	}
 	x[COLUMN_WORDS] = slot->n_words ? sum / (float)slot->n_words : 0;
 }
-
-typedef float four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 static void measure_kin(struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
 {
