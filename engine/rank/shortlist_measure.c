@@ -1,5 +1,5 @@
-/* The columns of each candidate, in two rounds over them. The first looks at their rows alone, and what the second asks for
- * behind them is on its way from then on. What is the same arithmetic for all candidates goes over arrays of all. */
+/* The columns of each candidate: a round over all of them for each kind of columns that is wanted. The first looks at their
+ * rows alone; a round that asks for what lies elsewhere asks for it some candidates ahead. */
 #include <errno.h>
 #include <math.h>
 
@@ -106,7 +106,7 @@ static void measure_shared(const struct reading *g, const struct rank_item *item
 	x[COLUMN_TASTE] = g->taste * x[COLUMN_CTR + 3];
 }
 
-/* ---- one candidate ---- */
+/* ---- what the reader did ---- */
 
 static void measure_exposure(const struct reading *g, uint32_t story, float *x)
 {
@@ -230,6 +230,13 @@ static float mean_cosine(const struct reading *g, const struct catalog_words *wo
 	return mean;
 }
 
+static void measure_similar(const struct reading *g, struct example *e, const struct rank_item *items)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (items[i].segment)
+			e->columns[i * e->n_columns + COLUMN_SIMILAR_MEAN] = mean_cosine(g, &items[i].segment->words[items[i].slot]);
+}
+
 static void measure_known(const struct reading *g, const struct topic_term *vector, const uint8_t *at, size_t n,
                           float norm, float *x)
 {
@@ -252,36 +259,77 @@ static void measure_known(const struct reading *g, const struct topic_term *vect
 		measure_best(g, with, norm, x);
 }
 
+static void fetch_vector(const struct rank_item *item)
+{
+	size_t n;
+	const struct topic_term *vector = item->segment ? catalog_vector(item->segment, item->slot, &n) : NULL;
+	for (size_t i = 0; vector && i < n; i += 64 / sizeof(*vector))
+		__builtin_prefetch(&vector[i]);
+}
+
 /* Interests, and the best of the reads. */
-static void measure_content(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
+static void measure_content(const struct reading *g, struct example *e, const struct rank_item *items)
 {
 	uint8_t at[LIMIT_VECTOR] = {0};
-	size_t n;
-	const struct topic_term *vector = catalog_vector(s, slot, &n);
-	n = find_known(g, vector, n < LIMIT_VECTOR ? n : LIMIT_VECTOR, at);
-	measure_known(g, vector, at, n, s->row[slot].content_norm, x);
-}
-
-static void measure_words(const struct reading *g, const struct example_slot *slot, float *x)
-{
-	float v[SIGNAL_VALUES], sum = 0;
-	for (size_t i = 0; i < slot->n_words; i++) {
-		reading_get(g, SIGNAL_WORD, slot->words[i], 0, v);
-		sum += logf((v[0] + 2) / (v[1] + 2));
+	for (size_t i = 0; i < e->n; i++) {
+		size_t n;
+		if (i + AHEAD < e->n)
+			fetch_vector(&items[i + AHEAD]);
+		if (!items[i].segment)
+			continue;
+		const struct topic_term *vector = catalog_vector(items[i].segment, items[i].slot, &n);
+		n = find_known(g, vector, n < LIMIT_VECTOR ? n : LIMIT_VECTOR, at);
+		measure_known(g, vector, at, n, items[i].segment->row[items[i].slot].content_norm, e->columns + i * e->n_columns);
 	}
-	x[COLUMN_WORDS] = slot->n_words ? sum / (float)slot->n_words : 0;
 }
 
-static void measure_kin(struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
+static void measure_words(const struct reading *g, struct example *e)
 {
-	const four *at = (const four *)reading_stands(g, s, slot), *reads = (const four *)g->kin;
-	four sum = at[0] * reads[0] + at[1] * reads[1] + (at[2] * reads[2] + at[3] * reads[3]);
-	x[COLUMN_KIN] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+	for (size_t i = 0; i < e->n; i++) {
+		const struct example_slot *slot = &e->slots[i];
+		float v[SIGNAL_VALUES], sum = 0;
+		for (size_t k = 0; k < slot->n_words; k++) {
+			reading_get(g, SIGNAL_WORD, slot->words[k], 0, v);
+			sum += logf((v[0] + 2) / (v[1] + 2));
+		}
+		e->columns[i * e->n_columns + COLUMN_WORDS] = slot->n_words ? sum / (float)slot->n_words : 0;
+	}
+}
+
+static void fetch_stand(const struct reading *g, const struct rank_item *item)
+{
+	if (!item->segment)
+		return;
+	const size_t place = reading_stood(reading_article(item->segment, item->slot));
+	__builtin_prefetch(&g->stood.article[place]);
+	__builtin_prefetch(g->stood.at[place]);
+}
+
+static void measure_kin(struct reading *g, struct example *e, const struct rank_item *items)
+{
+	const four *reads = (const four *)g->kin;
+	for (size_t i = 0; i < e->n; i++) {
+		if (i + AHEAD < e->n)
+			fetch_stand(g, &items[i + AHEAD]);
+		if (!items[i].segment)
+			continue;
+		const four *at = (const four *)reading_stands(g, items[i].segment, items[i].slot);
+		four sum = at[0] * reads[0] + at[1] * reads[1] + (at[2] * reads[2] + at[3] * reads[3]);
+		e->columns[i * e->n_columns + COLUMN_KIN] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+	}
 }
 _Static_assert(KIN_DIMS + 1 == 4 * sizeof(four) / sizeof(float), "all of them");
 
+static void measure_grams(struct reading *g, struct example *e, const struct rank_item *items)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (items[i].segment)
+			e->columns[i * e->n_columns + COLUMN_GRAMS] =
+				grams_likeness(&g->grams, items[i].segment->card[items[i].slot]->title);
+}
+
 /* Short vectors have length 127. */
-static void measure_dense(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
+static void measure_dense_of(const struct reading *g, const struct catalog_segment *s, uint32_t slot, float *x)
 {
 	uint8_t space;
 	int16_t wide[CATALOG_DENSE];
@@ -306,12 +354,19 @@ static void measure_dense(const struct reading *g, const struct catalog_segment 
 	x[COLUMN_DENSE_MEAN] = mean / 127;
 }
 
-static void measure_co_reading(const struct reading *g, uint32_t article, float *x)
+static void measure_dense(const struct reading *g, struct example *e, const struct rank_item *items)
+{
+	for (size_t i = 0; i < e->n && g->n_dense > 0; i++)
+		if (items[i].segment)
+			measure_dense_of(g, items[i].segment, items[i].slot, e->columns + i * e->n_columns);
+}
+
+static float co_reading(const struct reading *g, uint32_t article)
 {
 	float v[SIGNAL_VALUES], n[SIGNAL_VALUES], other[SIGNAL_VALUES], sum = 0;
 	reading_get(g, SIGNAL_READ, article, 0, n);
 	if (n[0] == 0)
-		return;
+		return 0;
 	for (size_t i = 0; i < g->n_reads && i < EXAMPLE_RECENT; i++) {
 		bool swapped;
 		uint64_t key = signal_pair_key(SIGNAL_CO_READ, article, g->reads[i].article, &swapped);
@@ -321,11 +376,18 @@ static void measure_co_reading(const struct reading *g, uint32_t article, float 
 		reading_get(g, SIGNAL_READ, g->reads[i].article, 0, other);
 		sum += v[0] / sqrtf((n[0] + 5) * (other[0] + 5));
 	}
-	x[COLUMN_CO_READ] = sum;
+	return sum;
+}
+
+static void measure_co_reading(const struct reading *g, struct example *e, const struct rank_item *items)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (items[i].segment)
+			e->columns[i * e->n_columns + COLUMN_CO_READ] = co_reading(g, e->slots[i].article);
 }
 
 /* Head to head with every other of the list: quadratic, which is why a model has to ask for it. */
-static void measure_head(const struct reading *g, const struct example *e, size_t slot, float *x)
+static void measure_head_of(const struct reading *g, const struct example *e, size_t slot, float *x)
 {
 	float v[SIGNAL_VALUES], sum_3h = 0, sum_12h = 0;
 	uint32_t own = e->slots[slot].article;
@@ -350,50 +412,15 @@ static void measure_head(const struct reading *g, const struct example *e, size_
 	x[COLUMN_HEAD_12H] = sum_12h / (float)(e->n - 1);
 }
 
-static void measure_one(struct reading *g, const struct rank_item *item, const struct names *names,
-                        struct example_slot *out, float *x)
+static void measure_head(const struct reading *g, struct example *e)
 {
-	const struct catalog_segment *s = item->segment;
-	const struct catalog_row *row = &s->row[item->slot];
-	const struct wanted *w = &g->wanted;
-	*out = (struct example_slot){.article = item->article, .section = row->section, .n_words = row->n_words};
-	memcpy(out->words, s->words[item->slot].topic, sizeof(out->words));
-	measure_exposure(g, item->story, x);
-	measure_names(names, x);
-	if (w->similar)
-		x[COLUMN_SIMILAR_MEAN] = mean_cosine(g, &s->words[item->slot]);
-	if (w->interests || w->similar_top)
-		measure_content(g, s, item->slot, x);
-	if (w->words)
-		measure_words(g, out, x);
-	if (w->kin && g->two->space)
-		measure_kin(g, s, item->slot, x);
-	if (w->grams)
-		x[COLUMN_GRAMS] = grams_likeness(&g->grams, s->card[item->slot]->title);
-	if (w->dense)
-		measure_dense(g, s, item->slot, x);
-	if (w->co_read)
-		measure_co_reading(g, out->article, x);
+	for (size_t i = 0; i < e->n && e->n > 1; i++)
+		measure_head_of(g, e, i, e->columns + i * e->n_columns);
 }
 _Static_assert((int)CATALOG_DENSE == (int)KERNEL_WIDTH, "dots are of whole vectors");
 _Static_assert((int)EXAMPLE_WORDS == (int)CATALOG_WORDS && (int)KIN_WORDS == (int)CATALOG_WORDS, "the same words");
 
-static void fetch_vector(const struct reading *g, const struct rank_item *item)
-{
-	size_t n;
-	if (!item->segment)
-		return;
-	if (g->wanted.kin) {
-		const size_t place = reading_stood(reading_article(item->segment, item->slot));
-		__builtin_prefetch(&g->stood.article[place]);
-		__builtin_prefetch(g->stood.at[place]);
-	}
-	if (!g->wanted.interests && !g->wanted.similar_top)
-		return;
-	const struct topic_term *vector = catalog_vector(item->segment, item->slot, &n);
-	for (size_t i = 0; i < n; i += 64 / sizeof(*vector))
-		__builtin_prefetch(&vector[i]);
-}
+/* ---- all of them ---- */
 
 /* Zeros from FIRST_OF_SOME on: four at a time, which is less than starting a memset takes. */
 static void clear_some(float *x)
@@ -420,8 +447,32 @@ static void take_rows(struct reading *g, const struct rank_item *items, size_t n
 	}
 }
 
+/* What every candidate has, and what the reader did with its story, section and source. */
+static void measure_rows(const struct reading *g, struct example *e, const struct rank_item *items,
+                         const struct to_log *logs, const struct names *names)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		const struct rank_item *item = &items[i];
+		float *x = e->columns + i * e->n_columns;
+		clear_some(x);
+		e->slots[i] = (struct example_slot){.article = item->article};
+		if (!item->segment) {
+			memset(x, 0, FIRST_OF_SOME * sizeof(*x));
+			continue;
+		}
+		const struct catalog_row *row = &item->segment->row[item->slot];
+		e->slots[i].section = row->section;
+		e->slots[i].n_words = row->n_words;
+		memcpy(e->slots[i].words, item->segment->words[item->slot].topic, sizeof(e->slots[i].words));
+		measure_shared(g, item, logs, i, x);
+		measure_exposure(g, item->story, x);
+		measure_names(&names[i], x);
+	}
+}
+
 int shortlist_measure(struct reading *g, struct example *e, const struct rank_item *items, struct arena *arena)
 {
+	const struct wanted *w = &g->wanted;
 	struct to_log logs;
 	struct names *names = arena_alloc(arena, e->n * sizeof(*names) + 1);
 	if (!names || to_log_new(&logs, arena, e->n) < 0)
@@ -429,20 +480,22 @@ int shortlist_measure(struct reading *g, struct example *e, const struct rank_it
 	take_rows(g, items, e->n, &logs, names);
 	measure_asked(g);
 	take_logs(g->kernels, &logs, e->n, g->rate);
-	for (size_t i = 0; i < e->n; i++) {
-		float *x = e->columns + i * e->n_columns;
-		if (i + AHEAD < e->n)
-			fetch_vector(g, &items[i + AHEAD]);
-		clear_some(x);
-		if (!items[i].segment) {
-			e->slots[i] = (struct example_slot){.article = items[i].article};
-			memset(x, 0, FIRST_OF_SOME * sizeof(*x));
-			continue;
-		}
-		measure_shared(g, &items[i], &logs, i, x);
-		measure_one(g, &items[i], &names[i], &e->slots[i], x);
-	}
-	for (size_t i = 0; g->wanted.head && i < e->n && e->n > 1; i++)
-		measure_head(g, e, i, e->columns + i * e->n_columns);
+	measure_rows(g, e, items, &logs, names);
+	if (w->similar)
+		measure_similar(g, e, items);
+	if (w->interests || w->similar_top)
+		measure_content(g, e, items);
+	if (w->words)
+		measure_words(g, e);
+	if (w->kin && g->two->space)
+		measure_kin(g, e, items);
+	if (w->grams)
+		measure_grams(g, e, items);
+	if (w->dense)
+		measure_dense(g, e, items);
+	if (w->co_read)
+		measure_co_reading(g, e, items);
+	if (w->head)
+		measure_head(g, e);
 	return 0;
 }
