@@ -41,6 +41,22 @@ static int rank_all_by_ctr(const struct model *m, const struct rank_stage_two *t
 	return rank_shortlist_by_ctr(e, which, e->n, arena);
 }
 
+/* Columns are taken up to some one, in whole vectors where there are so many. */
+static size_t whole_vectors(size_t n_columns)
+{
+	const size_t n = (n_columns + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+	return n < N_COLUMNS ? n : N_COLUMNS;
+}
+
+/* Behind these a shortlist's columns are 0 for all: what every shortlist has, and what the model asks for, stands before. */
+static size_t n_measured(const struct model *m)
+{
+	size_t n = N_COLUMNS;
+	while (n > COLUMN_SOURCE_ALL + 1 && !m->columns[n - 1])
+		n--;
+	return whole_vectors(n);
+}
+
 int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
                    const struct rank_stage_two *two, const struct rank_item *items, size_t n, struct arena *arena,
                    struct example **out)
@@ -61,7 +77,7 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
 	if (r < 0)
 		return r;
 	if (n > 0)
-		g->kernels->moments(e->columns, n, N_COLUMNS, e->mean, e->deviation);
+		g->kernels->moments(e->columns, n, N_COLUMNS, n_measured(request->model), e->mean, e->deviation);
 	r = rank_all_by_ctr(request->model, two, e, arena);
 	if (r == 0)
 		*out = e;
@@ -148,8 +164,7 @@ static void distances_prepare(const struct model *m, const struct example *e, st
 			d->by_z[c] = d->by_c[c] = 0;
 		n = d->by_z[c] != 0 || d->by_c[c] != 0 ? c + 1 : n;
 	}
-	n = (n + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
-	d->n_columns = n < N_COLUMNS ? n : N_COLUMNS;
+	d->n_columns = whole_vectors(n);
 }
 
 /* A kind that learns is linear in its inputs before its units are rectified, and the inputs of a column are its distance
