@@ -13,7 +13,7 @@
 #include "engine/learner_internal.h"
 #include "engine/store/codec.h"
 
-enum { LEARNT_VERSION = 1, MODEL_VERSION = 2, KEY_MAX = 16 + MODEL_NAME_BYTES + 4 };
+enum { LEARNT_VERSION = 1, MODEL_VERSION = 3, KEY_MAX = 16 + MODEL_NAME_BYTES + 4 };
 
 static struct span key_of(uint8_t out[KEY_MAX], const char *kind, const char *name, int64_t page)
 {
@@ -166,8 +166,8 @@ static bool all_finite(const float *x, size_t n)
 	return true;
 }
 
-/* A model that was saved in another version or shape begins anew, as does one whose weights stood in another order (record
- * version 1). */
+/* A model that was saved in another version or shape begins anew, as does one whose weights stood in another order (records
+ * of versions before). */
 static int load_model(struct learning *m, struct store_txn *txn)
 {
 	uint8_t key[KEY_MAX];
@@ -177,10 +177,10 @@ static int load_model(struct learning *m, struct store_txn *txn)
 		return r < 0 ? r : 1;
 	struct byte_reader b = bytes_reader(value);
 	unsigned of_record = get_u8(&b);
-	if (of_record == 1)
-		return 1;
-	if (of_record != MODEL_VERSION)
+	if (of_record < 1 || of_record > MODEL_VERSION)
 		return -EINVAL;
+	if (of_record != MODEL_VERSION)
+		return 1;
 	struct span version = get_string(&b, MODEL_NAME_BYTES);
 	unsigned n_hidden = get_u16(&b);
 	uint32_t n = get_u32(&b);

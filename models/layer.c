@@ -3,7 +3,9 @@
  * machine without such an instruction, which works it out at length, comes to the same.
  *
  * The layer goes over four rows and up to three vectors of units at a time, whose sums stay in registers while the inputs
- * pass: each weight that is fetched serves four rows, each input 24 units. Four vectors are summed up together. */
+ * pass: each weight that is fetched serves four rows, each input 24 units. Where one vector holds all units it is eight rows:
+ * as many sums as a machine that takes four cycles for each, two at once, has to have under way. Four vectors are summed up
+ * together. */
 #include "models/layer.h"
 
 #include <math.h>
@@ -14,7 +16,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
-enum { ROWS = 4, VECTORS = 3 };
+enum { ROWS = 4, MANY_ROWS = 8, VECTORS = 3 };
 
 typedef float lanes __attribute__((vector_size(LAYER_LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef int32_t masks __attribute__((vector_size(LAYER_LANES * sizeof(int32_t)), aligned(sizeof(float)), may_alias));
@@ -58,7 +60,7 @@ INLINE void sums_of(const lanes x[4], float out[4])
 	UNROLL for (size_t i = 0; i < 4; i++)
 		out[i] = sum[i] + sum[i + 4];
 }
-_Static_assert(ROWS == 4, "rows are summed up together");
+_Static_assert(ROWS == 4 && MANY_ROWS % 4 == 0, "rows are summed up together");
 
 /* The part of a row of n numbers that fills no whole vector is taken as the end of its last vector, whose other lanes count
  * for nothing; shorter rows are filled up. */
@@ -80,8 +82,8 @@ INLINE lanes last_weights(const float *weights, size_t n)
 	return out;
 }
 
-/* The linear part's lanes of n_rows rows, 1 or ROWS, which is known when this is compiled. */
-INLINE void some_linear(const struct layer *l, const float *rows, size_t n_rows, lanes last, lanes sum[ROWS])
+/* The linear part's lanes of n_rows rows; 1, ROWS or MANY_ROWS, which is known when this is compiled. */
+INLINE void some_linear(const struct layer *l, const float *rows, size_t n_rows, lanes last, lanes sum[MANY_ROWS])
 {
 	size_t j = 0;
 	UNROLL for (size_t r = 0; r < n_rows; r++)
@@ -96,9 +98,9 @@ INLINE void some_linear(const struct layer *l, const float *rows, size_t n_rows,
 /* n_vectors vectors of units from `unit` on, for n_rows rows: their values, and what they add to the rows' lanes. Both counts
  * are known when this is compiled. */
 INLINE void some_units(const struct layer *l, const float *rows, size_t n_rows, size_t unit, size_t n_vectors, float *values,
-                       lanes scores[ROWS])
+                       lanes scores[MANY_ROWS])
 {
-	lanes sum[ROWS][VECTORS];
+	lanes sum[MANY_ROWS][VECTORS];
 	UNROLL for (size_t r = 0; r < n_rows; r++)
 		UNROLL for (size_t k = 0; k < n_vectors; k++)
 			sum[r][k] = *(const lanes *)(l->bias + unit + k * LAYER_LANES);
@@ -119,25 +121,27 @@ INLINE void some_units(const struct layer *l, const float *rows, size_t n_rows, 
 
 INLINE void some_rows(const struct layer *l, const float *rows, size_t n_rows, lanes last, float *values, float *scores)
 {
-	lanes sum[ROWS];
+	lanes sum[MANY_ROWS];
 	size_t unit = 0;
 	some_linear(l, rows, n_rows, last, sum);
-	for (; unit + VECTORS * LAYER_LANES <= l->width; unit += VECTORS * LAYER_LANES)
+	for (; n_rows < MANY_ROWS && unit + VECTORS * LAYER_LANES <= l->width; unit += VECTORS * LAYER_LANES)
 		some_units(l, rows, n_rows, unit, VECTORS, values, sum);
-	if (unit + 2 * LAYER_LANES == l->width)
+	if (n_rows < MANY_ROWS && unit + 2 * LAYER_LANES == l->width)
 		some_units(l, rows, n_rows, unit, 2, values, sum);
 	else if (unit < l->width)
 		some_units(l, rows, n_rows, unit, 1, values, sum);
-	if (n_rows == ROWS)
-		sums_of(sum, scores);
-	else
+	if (n_rows == 1)
 		scores[0] = sum_of(sum[0]);
+	for (size_t r = 0; r + 4 <= n_rows; r += 4)
+		sums_of(sum + r, scores + r);
 }
 
 INLINE void forward(const struct layer *l, const float *rows, size_t n, float *values, float *scores)
 {
 	const lanes last = last_weights(l->linear, l->n_inputs);
 	size_t row = 0;
+	for (; l->width <= LAYER_LANES && row + MANY_ROWS <= n; row += MANY_ROWS)
+		some_rows(l, rows + row * l->n_inputs, MANY_ROWS, last, values ? values + row * l->width : NULL, scores + row);
 	for (; row + ROWS <= n; row += ROWS)
 		some_rows(l, rows + row * l->n_inputs, ROWS, last, values ? values + row * l->width : NULL, scores + row);
 	for (; row < n; row++)

@@ -6,7 +6,7 @@
 
 #include "engine/store/codec.h"
 
-enum { EXAMPLE_VERSION = 1 };
+enum { EXAMPLE_VERSION = 2 };
 
 static size_t rounded(size_t n_bytes)
 {
@@ -120,11 +120,26 @@ static int get_document(struct byte_reader *r, struct example *e)
 	return 0;
 }
 
+/* Some of the columns stood in another order in records of version 1, of rows[n] of which this makes today's. */
+static void set_in_order(float *rows, size_t n, size_t n_columns)
+{
+	enum { FIRST = 29, N = 51 };
+	static const uint8_t now_at[] = {33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 29, 44, 30, 31, 32};
+	float then[sizeof(now_at)];
+	for (size_t i = 0; i < n && n_columns == N; i++) {
+		float *row = rows + i * N;
+		memcpy(then, row + FIRST, sizeof(then));
+		for (size_t k = 0; k < sizeof(now_at); k++)
+			row[now_at[k]] = then[k];
+	}
+}
+
 int example_decode(struct arena *arena, struct span bytes, struct example **out)
 {
 	struct byte_reader r = bytes_reader(bytes);
 	struct example head = {0};
-	if (get_u8(&r) != EXAMPLE_VERSION)
+	const unsigned version = get_u8(&r);
+	if (version < 1 || version > EXAMPLE_VERSION)
 		return 1;
 	head.feed = get_u64(&r);
 	head.user = get_u64(&r);
@@ -168,6 +183,8 @@ int example_decode(struct arena *arena, struct span bytes, struct example **out)
 	get_floats(&r, e->columns, e->n * e->n_columns);
 	if (!bytes_done(&r))
 		return 1;
+	if (version == 1)
+		set_in_order(e->columns, e->n + 2, e->n_columns); /* means and deviations stand behind */
 	*out = e;
 	return 0;
 }

@@ -42,6 +42,10 @@
 	X(SEEN_AGO, "seen_ago", "seen", SEEN, 3)             /* ln(1 + minutes since it was), 0 when never */ \
 	X(STORY_READ, "story_read", "seen", SEEN, 0.3f)      /* ln(1 + reads of the story by this reader) */ \
 	X(TASTE, "taste", "reader", READER, 0.5f)              /* ctr_12h x how popular this reader's clicks were: mean z, shrunk by 5 */ \
+	X(SIMILAR_MEAN, "similar_mean", "similarity", SIMILARITY, 0.02f) /* mean over all of them, by the words alone: its 8 heaviest terms */ \
+	X(KIN, "kin", "kin", CO_READ, 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
+	X(DENSE_TOP, "dense_top", "dense", SIMILARITY, 0.1f)       /* mean of the five best cosines of embeddings with the last 20 reads */ \
+	X(DENSE_MEAN, "dense_mean", "dense", SIMILARITY, 0.2f)     /* cosine with the mean of all reads' */ \
 	X(SECTION_ALL, "section_all", "section", SECTION, 1)    /* ln(((n_c + 10 p_c) / (H + 10)) / p_c) over the last 100 reads */ \
 	X(SECTION_RECENT, "section_recent", "section", SECTION, 1) /* the same with half-life 8 reads and shrinkage 4 */ \
 	X(SECTION_NEXT, "section_next", "section", SECTION_NEXT, 0.5f) /* ln((clicks + 2) / (expected + 2)) of the section after the reader's */ \
@@ -53,11 +57,7 @@
 	X(PLACE, "place", "topics", TOPICS, 0.5f)              /* place: interest x weight */ \
 	X(SIMILAR_TOP, "similar_top", "similarity_top", SIMILARITY, 0.1f) /* mean of the five best cosines with the last 100 reads */ \
 	X(SIMILAR_BEST, "similar_best", "similarity_top", SIMILARITY, 0.2f) \
-	X(SIMILAR_MEAN, "similar_mean", "similarity", SIMILARITY, 0.02f) /* mean over all of them, by the words alone: its 8 heaviest terms */ \
 	X(GRAMS, "grams", "grams", GRAMS, 0.1f)               /* cosine of the title with the reads' titles, by 5-grams of characters (grams.h) */ \
-	X(KIN, "kin", "kin", CO_READ, 0.1f)                     /* mean cosine with the reads by who reads their words (kin.h) */ \
-	X(DENSE_TOP, "dense_top", "dense", SIMILARITY, 0.1f)       /* mean of the five best cosines of embeddings with the last 20 reads */ \
-	X(DENSE_MEAN, "dense_mean", "dense", SIMILARITY, 0.2f)     /* cosine with the mean of all reads' */ \
 	X(WORDS, "words", "words", WORDS, 0.3f)               /* mean over its words of ln((clicks + 2) / (expected + 2)) */ \
 	X(CO_READ, "co_read", "co_read", CO_READ, 0.1f)         /* sum over the last 30 reads of co / sqrt((n + 5) (n' + 5)) */ \
 	X(HEAD_3H, "head_3h", "head_to_head", HEAD_TO_HEAD, 0.2f)    /* mean over the list of ln((won + .5) / (lost + .5)) */ \

@@ -8,6 +8,7 @@
 #include "engine/learn/example.h"
 #include "models/model.h"
 
+/* What is worked out for an array of columns ends behind the last that is looked at: those that cost most stand last. */
 enum column {
 	/* Four for each half-life: clicks, shows, click-through, lift. */
 	COLUMN_POPULARITY,
@@ -24,6 +25,10 @@ enum column {
 	COLUMN_SEEN_AGO,
 	COLUMN_STORY_READ,
 	COLUMN_TASTE,
+	COLUMN_SIMILAR_MEAN,
+	COLUMN_KIN,
+	COLUMN_DENSE_TOP,
+	COLUMN_DENSE_MEAN,
 	COLUMN_SECTION_ALL,
 	COLUMN_SECTION_RECENT,
 	COLUMN_SECTION_NEXT,
@@ -35,11 +40,7 @@ enum column {
 	COLUMN_PLACE,
 	COLUMN_SIMILAR_TOP,
 	COLUMN_SIMILAR_BEST,
-	COLUMN_SIMILAR_MEAN,
 	COLUMN_GRAMS,
-	COLUMN_KIN,
-	COLUMN_DENSE_TOP,
-	COLUMN_DENSE_MEAN,
 	COLUMN_WORDS,
 	COLUMN_CO_READ,
 	COLUMN_HEAD_3H,

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { COLUMNS_AT_ONCE = 32, LANES = KERNEL_LANES };
+enum { LANES = KERNEL_LANES, MANY_COLUMNS = 5 * LANES, SOME_COLUMNS = 2 * LANES };
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
@@ -49,7 +49,7 @@ INLINE void logs(float *x, size_t n)
 INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_columns, float *restrict mean,
                             float *restrict deviation)
 {
-	float sum[COLUMNS_AT_ONCE] = {0}, square[COLUMNS_AT_ONCE] = {0};
+	float sum[MANY_COLUMNS] = {0}, square[MANY_COLUMNS] = {0};
 	for (size_t i = 1; i < n; i++)
 		for (size_t c = 0; c < n_columns; c++)
 			sum[c] += x[i * stride + c] - x[c];
@@ -66,15 +66,18 @@ INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_co
 	}
 }
 
-/* The last of them are taken together with some that were taken before. */
-INLINE void moments(const float *x, size_t n, size_t n_columns, float *mean, float *deviation)
+/* As many at once as there are registers for, then fewer, the last of them together with some that were taken before. */
+INLINE void moments(const float *x, size_t n, size_t stride, size_t n_columns, float *mean, float *deviation)
 {
-	for (size_t c = 0; n_columns >= COLUMNS_AT_ONCE && c < n_columns; c += COLUMNS_AT_ONCE) {
-		size_t first = c + COLUMNS_AT_ONCE <= n_columns ? c : n_columns - COLUMNS_AT_ONCE;
-		moments_of_some(x + first, n, n_columns, COLUMNS_AT_ONCE, mean + first, deviation + first);
+	size_t c = 0;
+	for (; c + MANY_COLUMNS <= n_columns; c += MANY_COLUMNS)
+		moments_of_some(x + c, n, stride, MANY_COLUMNS, mean + c, deviation + c);
+	for (; n_columns >= SOME_COLUMNS && c < n_columns; c += SOME_COLUMNS) {
+		const size_t first = c + SOME_COLUMNS <= n_columns ? c : n_columns - SOME_COLUMNS;
+		moments_of_some(x + first, n, stride, SOME_COLUMNS, mean + first, deviation + first);
 	}
-	if (n_columns < COLUMNS_AT_ONCE)
-		moments_of_some(x, n, n_columns, n_columns, mean, deviation);
+	if (n_columns < SOME_COLUMNS)
+		moments_of_some(x, n, stride, n_columns, mean, deviation);
 }
 
 INLINE void ranks(const float *x, size_t n, const uint16_t *which, size_t n_which, uint16_t *out)
@@ -142,9 +145,10 @@ INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 	{ \
 		logs(x, n); \
 	} \
-	attribute static void moments_##name(const float *x, size_t n, size_t n_columns, float *mean, float *deviation) \
+	attribute static void moments_##name(const float *x, size_t n, size_t stride, size_t n_columns, float *mean, \
+	                                     float *deviation) \
 	{ \
-		moments(x, n, n_columns, mean, deviation); \
+		moments(x, n, stride, n_columns, mean, deviation); \
 	} \
 	attribute static void ranks_##name(const float *x, size_t n, const uint16_t *which, size_t n_which, uint16_t *out) \
 	{ \

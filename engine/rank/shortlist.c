@@ -41,6 +41,22 @@ static int rank_all_by_ctr(const struct model *m, const struct rank_stage_two *t
 	return rank_shortlist_by_ctr(e, which, e->n, arena);
 }
 
+/* Columns are taken up to some one, in whole vectors where there are so many. */
+static size_t whole_vectors(size_t n_columns)
+{
+	const size_t n = (n_columns + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+	return n < N_COLUMNS ? n : N_COLUMNS;
+}
+
+/* Behind these a shortlist's columns are 0 for all: what every shortlist has, and what the model asks for, stands before. */
+static size_t n_measured(const struct model *m)
+{
+	size_t n = N_COLUMNS;
+	while (n > COLUMN_SOURCE_ALL + 1 && !m->columns[n - 1])
+		n--;
+	return whole_vectors(n);
+}
+
 int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
                    const struct rank_stage_two *two, const struct rank_item *items, size_t n, struct arena *arena,
                    struct example **out)
@@ -61,7 +77,7 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
 	if (r < 0)
 		return r;
 	if (n > 0)
-		g->kernels->moments(e->columns, n, N_COLUMNS, e->mean, e->deviation);
+		g->kernels->moments(e->columns, n, N_COLUMNS, n_measured(request->model), e->mean, e->deviation);
 	r = rank_all_by_ctr(request->model, two, e, arena);
 	if (r == 0)
 		*out = e;
@@ -148,8 +164,7 @@ static void distances_prepare(const struct model *m, const struct example *e, st
 			d->by_z[c] = d->by_c[c] = 0;
 		n = d->by_z[c] != 0 || d->by_c[c] != 0 ? c + 1 : n;
 	}
-	n = (n + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
-	d->n_columns = n < N_COLUMNS ? n : N_COLUMNS;
+	d->n_columns = whole_vectors(n);
 }
 
 /* A kind that learns is linear in its inputs before its units are rectified, and the inputs of a column are its distance
@@ -264,44 +279,72 @@ int rank_shortlist_score(const struct model *m, const struct rank_stage_two *two
 	return 0;
 }
 
-static bool item_before(const struct rank_item *a, const struct rank_item *b)
+/* ---- order ---- */
+
+/* What places are brought into order by. */
+struct ranked {
+	const struct rank_item *items; /* [n] */
+	const int32_t *scores;         /* [n] in place of the items' own */
+};
+
+static bool is_before(const struct ranked *r, uint16_t a, uint16_t b)
 {
-	return rank_before(a->score, a->published_ms, a->article, b->score, b->published_ms, b->article);
+	const struct rank_item *x = &r->items[a], *y = &r->items[b];
+	return rank_before(r->scores[a], x->published_ms, x->article, r->scores[b], y->published_ms, y->article);
 }
 
-/* Places of items[n], best first, into order[n]; other, keys: scratch of the same size. First by where a score stands between
- * the lowest and the highest, in 14 bits, seven at a time from the lowest (radix sort); then those alike among themselves. */
-static void sort_places(const struct rank_item *items, size_t n, uint16_t *order, uint16_t *other, uint16_t *keys)
+/* By merging; other: scratch for half of them. */
+static void merge_places(const struct ranked *r, uint32_t *places, size_t n, uint32_t *other)
 {
-	enum { BITS = 7, DIGITS = 1 << BITS };
-	uint32_t start[DIGITS + 1] = {0}; /* of the low digit, and in the upper half of the high one */
+	for (size_t width = 1; width < n; width *= 2)
+		for (size_t first = 0; first + width < n; first += 2 * width) {
+			const size_t end = first + 2 * width < n ? first + 2 * width : n;
+			size_t left = 0, right = first + width;
+			memcpy(other, places + first, width * sizeof(*other));
+			for (size_t at = first; left < width; at++) {
+				const bool from_right = right < end && is_before(r, (uint16_t)places[right], (uint16_t)other[left]);
+				places[at] = from_right ? places[right++] : other[left++];
+			}
+		}
+}
+
+/* Places of n, best first, into the lower halves of places[n]; other: scratch of the same size. First by where a score stands
+ * between the lowest and the highest, in 14 bits, seven at a time from the lowest (radix sort); then those alike among
+ * themselves. */
+static void sort_places(const struct ranked *r, size_t n, uint32_t *restrict places, uint32_t *restrict other)
+{
+	enum { BITS = 7, DIGITS = 1 << BITS, LOW = 16, HIGH = LOW + BITS };
+	uint16_t low[DIGITS] = {0}, high[DIGITS] = {0}; /* where the next of a digit goes */
+	const int32_t *restrict scores = r->scores;
 	int32_t most = INT32_MIN, least = INT32_MAX;
 	for (size_t i = 0; i < n; i++) {
-		most = items[i].score > most ? items[i].score : most;
-		least = items[i].score < least ? items[i].score : least;
+		most = scores[i] > most ? scores[i] : most;
+		least = scores[i] < least ? scores[i] : least;
 	}
 	const uint32_t range = n > 0 ? (uint32_t)most - (uint32_t)least : 0;
 	const int shift = range >> 2 * BITS ? 32 - 2 * BITS - __builtin_clz(range) : 0;
-	for (size_t i = 0; i < n; i++) {
-		keys[i] = (uint16_t)(((uint32_t)most - (uint32_t)items[i].score) >> shift);
-		start[keys[i] % DIGITS + 1]++;
-		start[keys[i] / DIGITS + 1] += 1 << 16;
-	}
-	for (size_t b = 0; b < DIGITS; b++)
-		start[b + 1] += start[b];
 	for (size_t i = 0; i < n; i++)
-		other[start[keys[i] % DIGITS]++ & UINT16_MAX] = (uint16_t)i;
+		places[i] = ((uint32_t)most - (uint32_t)scores[i]) >> shift << LOW | (uint32_t)i;
 	for (size_t i = 0; i < n; i++) {
-		order[start[keys[other[i]] / DIGITS] >> 16] = other[i];
-		start[keys[other[i]] / DIGITS] += 1 << 16;
+		low[places[i] >> LOW & (DIGITS - 1)]++;
+		high[places[i] >> HIGH]++;
 	}
-	for (size_t i = 1; i < n; i++) {
-		const uint16_t place = order[i];
-		size_t k = i;
-		for (; k > 0 && keys[order[k - 1]] == keys[place] && item_before(&items[place], &items[order[k - 1]]); k--)
-			order[k] = order[k - 1];
-		order[k] = place;
+	for (size_t d = 0, n_low = 0, n_high = 0; d < DIGITS; d++) {
+		n_low += low[d];
+		n_high += high[d];
+		low[d] = (uint16_t)(n_low - low[d]);
+		high[d] = (uint16_t)(n_high - high[d]);
 	}
+	for (size_t i = 0; i < n; i++)
+		other[low[places[i] >> LOW & (DIGITS - 1)]++] = places[i];
+	for (size_t i = 0; i < n; i++)
+		places[high[other[i] >> HIGH]++] = other[i];
+	for (size_t i = 1, first = 0; i <= n; i++)
+		if (i == n || places[i] >> LOW != places[first] >> LOW) {
+			if (i - first > 1)
+				merge_places(r, places + first, i - first, other);
+			first = i;
+		}
 }
 
 static int32_t score_of(double raw)
@@ -317,19 +360,22 @@ int rank_shortlist_order(const struct model *m, const struct rank_stage_two *two
 {
 	double *scores = arena_alloc(arena, n * sizeof(*scores) + 1);
 	struct rank_item *before = arena_alloc(arena, n * sizeof(*before) + 1);
-	uint16_t *order = arena_alloc(arena, 3 * n * sizeof(*order) + 1);
-	if (!scores || !before || !order)
+	int32_t *rounded = arena_alloc(arena, n * sizeof(*rounded) + 1);
+	uint32_t *places = arena_alloc(arena, 2 * n * sizeof(*places) + 1);
+	if (!scores || !before || !rounded || !places)
 		return -ENOMEM;
 	int r = rank_shortlist_score(m, two, e, arena, scores);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n; i++) {
-		before[i] = items[i];
-		before[i].score = score_of(scores[i]);
-		before[i].listed = (uint16_t)i;
-	}
-	sort_places(before, n, order, order + n, order + 2 * n);
 	for (size_t i = 0; i < n; i++)
-		items[i] = before[order[i]];
+		rounded[i] = score_of(scores[i]);
+	memcpy(before, items, n * sizeof(*before));
+	sort_places(&(struct ranked){before, rounded}, n, places, places + n);
+	for (size_t i = 0; i < n; i++) {
+		const uint16_t place = (uint16_t)places[i];
+		items[i] = before[place];
+		items[i].score = rounded[place];
+		items[i].listed = place;
+	}
 	return 0;
 }

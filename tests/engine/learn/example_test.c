@@ -171,7 +171,7 @@ static void test_refusals(void **state)
 	for (size_t n = 0; n < b.len; n++)
 		assert_int_equal(decode(&arena, (struct span){b.data, n}, &back), 1);
 	assert_int_equal(decode_byte(&b, 0, 0), 1); /* versions */
-	assert_int_equal(decode_byte(&b, 0, 2), 1);
+	assert_int_equal(decode_byte(&b, 0, 3), 1);
 	assert_int_equal(decode_byte(&b, AT_N, 0), 1); /* no slots */
 	assert_int_equal(decode_byte(&b, AT_N, 2), 1); /* fewer than there are, and more */
 	assert_int_equal(decode_byte(&b, AT_N, 4), 1);

@@ -326,12 +326,43 @@ static void test_table(void **state)
 	assert_int_equal(rank_model_names.n_crosses, N_CROSSES);
 }
 
+/* Columns of an example that was stored when they stood in another order are found where they stand today. */
+static void test_order_of_before(void **state)
+{
+	static const char *const then[] = {
+		"taste", "section_all", "section_recent", "section_next", "source_all", "topic_short", "topic_long", "term_short",
+		"term_long", "place", "similar_top", "similar_best", "similar_mean", "grams", "kin", "dense_top", "dense_mean",
+		"words", "co_read", "head_3h", "head_12h", "head_total_3h", "head_total_12h"};
+	enum { BEFORE = COLUMN_TASTE, N_THEN = sizeof(then) / sizeof(then[0]), N = 3 };
+	for (size_t n_columns = BEFORE + N_THEN - 1; n_columns <= BEFORE + N_THEN; n_columns++) {
+		struct buf b = {0};
+		struct example *e = example_new(&arena, N, n_columns), *back;
+		assert_non_null(e);
+		memset(e->slots, 0, N * sizeof(*e->slots));
+		for (size_t i = 0; i < (N + 2) * n_columns; i++) /* means and deviations stand behind */
+			e->columns[i] = (float)i;
+		example_encode(&b, e);
+		b.data[0] = 1;
+		assert_int_equal(example_decode(&arena, buf_span(&b), &back), 0);
+		for (size_t c = 0; c < n_columns; c++) {
+			size_t now = c;
+			if (c >= BEFORE && n_columns == BEFORE + N_THEN) /* others are of another table */
+				for (now = 0; strcmp(rank_column_names[now], then[c - BEFORE]) != 0; now++)
+					assert_true(now + 1 < N_COLUMNS);
+			assert_true(back->mean[now] == e->mean[c] && back->deviation[now] == e->deviation[c]);
+			for (size_t i = 0; i < N; i++)
+				assert_true(back->columns[i * n_columns + now] == e->columns[i * n_columns + c]);
+		}
+		buf_free(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_popularity), CASE(test_exposure), CASE(test_sections_and_sources), CASE(test_interests), CASE(test_words),
 		CASE(test_co_reading), CASE(test_head_to_head), CASE(test_signals_of_before), CASE(test_mean_deviation_and_rank),
-		CASE(test_inputs), CASE(test_table),
+		CASE(test_order_of_before), CASE(test_inputs), CASE(test_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

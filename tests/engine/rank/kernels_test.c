@@ -31,14 +31,17 @@ static void test_moments(void **state)
 	/* 1, 4, 7 and 10: mean 5.5, mean of squares 41.5. */
 	const float x[4][2] = {{1, 3}, {10, 3}, {4, 3}, {7, 3}};
 	float mean[2], deviation[2];
-	kernels_portable.moments(&x[0][0], 4, 2, mean, deviation);
+	kernels_portable.moments(&x[0][0], 4, 2, 2, mean, deviation);
 	assert_true(mean[0] == 5.5f && mean[1] == 3 && deviation[1] == 0);
 	assert_true(fabs((double)deviation[0] - 3.354101966) < 1e-6);
+	mean[0] = mean[1] = deviation[0] = deviation[1] = -1;
+	kernels_portable.moments(&x[0][0], 4, 2, 1, mean, deviation); /* the first column alone */
+	assert_true(mean[0] == 5.5f && fabs((double)deviation[0] - 3.354101966) < 1e-6 && mean[1] == -1 && deviation[1] == -1);
 	/* A thousand times the same number, which no float sum gets right. */
 	float same[1000];
 	for (size_t i = 0; i < 1000; i++)
 		same[i] = 5.1234567f;
-	kernels_portable.moments(same, 1000, 1, mean, deviation);
+	kernels_portable.moments(same, 1000, 1, 1, mean, deviation);
 	assert_true(mean[0] == same[0] && deviation[0] < 1e-6f);
 }
 
@@ -122,10 +125,12 @@ static void compare(const struct kernels *k, const struct kernels *other)
 		k->logs(a, n * columns);
 		other->logs(b, n * columns);
 		assert_memory_equal(a, b, sizeof(a));
-		k->moments(x, n, columns, mean[0], deviation[0]);
-		other->moments(x, n, columns, mean[1], deviation[1]);
-		assert_memory_equal(mean[0], mean[1], columns * sizeof(float));
-		assert_memory_equal(deviation[0], deviation[1], columns * sizeof(float));
+		k->moments(x, n, columns, columns, mean[0], deviation[0]);
+		for (size_t first = columns; first-- > 0;) { /* each of them, whichever are taken besides */
+			other->moments(x, n, columns, first + 1, mean[1], deviation[1]);
+			assert_memory_equal(mean[0], mean[1], (first + 1) * sizeof(float));
+			assert_memory_equal(deviation[0], deviation[1], (first + 1) * sizeof(float));
+		}
 		for (size_t i = 0; i < n; i++)
 			which[i] = (uint16_t)rng_below(&rng, n);
 		k->ranks(x, n, which, n, ranks[0]);
