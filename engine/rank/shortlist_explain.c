@@ -28,13 +28,14 @@ static const uint8_t topicals[N_COLUMNS] = {
 	[COLUMN_TERM_SHORT] = BY_TERM, [COLUMN_TERM_LONG] = BY_TERM, [COLUMN_PLACE] = BY_PLACE};
 
 /* Of the story's topics of each kind the one that says most of the reader's interest in it; 0 where none says anything. */
-static void find_telling(const struct rank_request *q, const struct rank_item *item, uint32_t topics[N_TOPICALS])
+static void find_telling(const struct rank_request *q, const struct rank_filter *f, const struct rank_item *item,
+                         uint32_t topics[N_TOPICALS])
 {
 	static const uint8_t kinds[N_TOPIC_NAMESPACES] = {
 		[TOPIC_TAG] = BY_TAG, [TOPIC_AUTHOR] = BY_TAG, [TOPIC_TERM] = BY_TERM, [TOPIC_PLACE] = BY_PLACE};
+	struct topic_term vector[LIMIT_VECTOR];
+	const size_t n = rank_filter_vector(f, item->segment, item->slot, vector);
 	float most[N_TOPICALS] = {0};
-	size_t n;
-	const struct topic_term *vector = catalog_vector(item->segment, item->slot, &n);
 	for (size_t i = 0; q->reader.profile && i < n; i++) {
 		const unsigned kind = kinds[topic_namespace_of(vector[i].topic)];
 		if (kind == NO_TOPIC)
@@ -49,8 +50,8 @@ static void find_telling(const struct rank_request *q, const struct rank_item *i
 	}
 }
 
-static void find_topics(const struct rank_request *q, const struct rank_item *item, const double columns[N_COLUMNS],
-                        uint32_t topics[N_TOPICALS])
+static void find_topics(const struct rank_request *q, const struct rank_filter *f, const struct rank_item *item,
+                        const double columns[N_COLUMNS], uint32_t topics[N_TOPICALS])
 {
 	bool any = false;
 	memset(topics, 0, N_TOPICALS * sizeof(*topics));
@@ -59,7 +60,7 @@ static void find_topics(const struct rank_request *q, const struct rank_item *it
 	for (size_t c = COLUMN_TOPIC_SHORT; c < TOPICAL_END; c++)
 		any = any || columns[c] != 0;
 	if (any)
-		find_telling(q, item, topics);
+		find_telling(q, f, item, topics);
 }
 
 /* ---- what scores are made of ---- */
@@ -134,9 +135,10 @@ static void group_columns(struct told_groups *g, const struct rank_part *parts, 
 		g->plain[t] = number[t][NO_TOPIC];
 }
 
-int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+int rank_shortlist_parts(const struct rank_request *request, const struct rank_stage_two *two, const struct example *e,
                          const uint16_t *which, size_t n, struct arena *arena, struct rank_parts *out)
 {
+	const struct model *m = request->model;
 	struct rank_part parts[MODEL_MEMBERS_MAX];
 	const size_t n_parts = rank_parts(m, two, parts), n_numbers = n * N_COLUMNS;
 	const bool is_sum = m->kind == MODEL_ENSEMBLE;
@@ -144,8 +146,9 @@ int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two
 	double *of_one = is_sum ? arena_alloc(arena, n_numbers * sizeof(*of_one) + 1) : columns;
 	double (*crosses)[N_CROSSES] = arena_calloc(arena, n, sizeof(*crosses));
 	struct told_groups *groups = arena_alloc(arena, sizeof(*groups));
+	struct rank_filter *filter = arena_alloc(arena, sizeof(*filter));
 	bool linear = true;
-	if (!columns || !of_one || !crosses || !groups)
+	if (!columns || !of_one || !crosses || !groups || !filter)
 		return -ENOMEM;
 	if (is_sum)
 		memset(columns, 0, n_numbers * sizeof(*columns));
@@ -159,8 +162,9 @@ int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two
 		linear = linear && parts[k].model->kind != MODEL_GBDT;
 	}
 	group_columns(groups, parts, n_parts);
+	rank_filter_prepare(filter, request);
 	*out = (struct rank_parts){.columns = columns, .crosses = (const double (*)[N_CROSSES])crosses, .groups = groups,
-	                           .linear = linear};
+	                           .filter = filter, .linear = linear};
 	return 0;
 }
 
@@ -180,13 +184,14 @@ struct stage_one {
 };
 
 static void find_stage_one(struct stage_one *s, const struct catalog *c, const struct rank_request *q,
-                           const struct example *e, size_t i, const struct rank_item *item, double part, bool linear)
+                           const struct example *e, size_t i, const struct rank_item *item, const struct rank_parts *parts,
+                           double part)
 {
 	double x = (double)e->columns[i * e->n_columns + COLUMN_STAGE_ONE];
 	double ahead = x - (double)e->mean[COLUMN_STAGE_ONE];
-	double worth = !linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
+	double worth = !parts->linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
 	s->worth = worth > 0 ? worth / RANK_ONE : 0;
-	s->n = worth > 0 ? rank_rows(q, item->segment, item->slot, catalog_view(c)->minute_ms, s->rows) : 0;
+	s->n = worth > 0 ? rank_rows(q, parts->filter, item->segment, item->slot, catalog_view(c)->minute_ms, s->rows) : 0;
 }
 
 /* ---- every row ---- */
@@ -224,8 +229,8 @@ size_t rank_shortlist_explain(const struct catalog *catalog, const struct rank_r
 	struct rows rows = {.out = out};
 	struct stage_one stage_one;
 	uint32_t topics[N_TOPICALS];
-	find_topics(request, item, columns, topics);
-	find_stage_one(&stage_one, catalog, request, e, i, item, columns[COLUMN_STAGE_ONE], parts->linear);
+	find_topics(request, parts->filter, item, columns, topics);
+	find_stage_one(&stage_one, catalog, request, e, i, item, parts, columns[COLUMN_STAGE_ONE]);
 	for (size_t c = 0; c < N_CROSSES; c++)
 		add_row(&rows, (struct rank_row){.code = codes[c], .told = RANK_TOLD_CROSSES, .contribution = parts->crosses[k][c]});
 	for (size_t c = 0; c < N_COLUMNS; c++)
@@ -429,8 +434,8 @@ size_t rank_shortlist_tell(const struct catalog *catalog, const struct rank_requ
 	struct stage_one stage_one;
 	struct told_sums sums;
 	uint32_t topics[N_TOPICALS];
-	find_topics(request, item, columns, topics);
-	find_stage_one(&stage_one, catalog, request, e, i, item, columns[COLUMN_STAGE_ONE], parts->linear);
+	find_topics(request, parts->filter, item, columns, topics);
+	find_stage_one(&stage_one, catalog, request, e, i, item, parts, columns[COLUMN_STAGE_ONE]);
 	add_up(&sums, item, parts, k, &stage_one, topics);
 	const double largest = largest_of(&sums);
 	chosen.n = 0;
