@@ -26,6 +26,12 @@ static bool may_hold(const uint64_t *bits, uint32_t number)
 	return bits[place / 64] >> place % 64 & 1;
 }
 
+static struct profile_moment moment_of(const struct rank_request *q)
+{
+	const struct profile *p = q->reader.profile;
+	return p ? profile_moment_of(q->profile_config, p, q->now_ms) : (struct profile_moment){0};
+}
+
 static void put_interests(struct rank_filter *f, const struct profile_interest *interests, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -42,6 +48,7 @@ void rank_filter_prepare(struct rank_filter *f, const struct rank_request *q)
 {
 	const struct rank_reader *reader = &q->reader;
 	memset(f, 0, sizeof(*f));
+	f->moment = moment_of(q);
 	if (reader->profile) {
 		put_interests(f, reader->profile->topics, reader->profile->n_topics);
 		put_interests(f, reader->profile->affinities, reader->profile->n_affinities);
@@ -94,10 +101,10 @@ static bool contains_language(const uint8_t *languages, size_t n, uint8_t langua
 	return false;
 }
 
-static void add_interest_rows(struct rows *rows, const struct rank_request *q, const struct topic_term *term)
+static void add_interest_rows(struct rows *rows, const struct rank_request *q, struct profile_moment moment,
+                              const struct topic_term *term)
 {
-	struct profile_interest interest =
-		profile_read_topic(q->profile_config, q->reader.profile, term->topic, q->now_ms);
+	struct profile_interest interest = profile_read_topic(q->reader.profile, term->topic, moment);
 	if (interest.short_term == 0 && interest.long_term == 0)
 		return; /* as most topics of an article are to most readers: their parts are 0 */
 	struct topic_parts parts = rank_topic_parts(q->model, &interest);
@@ -105,11 +112,12 @@ static void add_interest_rows(struct rows *rows, const struct rank_request *q, c
 		add_row(rows, parts.feature[k], term->topic, parts.weight[k] * term->weight);
 }
 
-static void add_topic_rows(struct rows *rows, const struct rank_request *q, const struct topic_term *vector, size_t n)
+static void add_topic_rows(struct rows *rows, const struct rank_request *q, struct profile_moment moment,
+                           const struct topic_term *vector, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (q->reader.profile)
-			add_interest_rows(rows, q, &vector[i]);
+			add_interest_rows(rows, q, moment, &vector[i]);
 		if (contains(q->reader.follows, q->reader.n_follows, vector[i].topic))
 			add_row(rows, FEATURE_FOLLOW, vector[i].topic, rank_fixed(q->model, FEATURE_FOLLOW, 1));
 	}
@@ -163,7 +171,7 @@ size_t rank_rows(const struct rank_request *q, const struct rank_filter *f, cons
 	const struct topic_term *vector = f ? of_reader : catalog_vector(s, slot, &n);
 	const uint32_t story = atomic_load_explicit(&s->story[slot], memory_order_relaxed);
 	n = f ? rank_filter_vector(f, s, slot, of_reader) : n;
-	add_topic_rows(&rows, q, vector, n);
+	add_topic_rows(&rows, q, f ? f->moment : moment_of(q), vector, n);
 	add_place_row(&rows, q, FEATURE_HOME, q->reader.places, q->reader.n_places, vector, n);
 	add_place_row(&rows, q, FEATURE_EDITION, q->edition_places, q->n_edition_places, vector, n);
 	add_language_row(&rows, q, s->language[slot]);

@@ -104,6 +104,7 @@ bool rank_has_words(const struct rank_request *q, const struct catalog_segment *
 enum { RANK_FILTER_BITS = 4096 };
 struct rank_filter {
 	uint64_t topics[RANK_FILTER_BITS / 64], stories[RANK_FILTER_BITS / 64];
+	struct profile_moment moment; /* of the request */
 };
 void rank_filter_prepare(struct rank_filter *f, const struct rank_request *q);
 /* The entries of a slot's vector that may have to do with the reader, in their order: all others say nothing of it. Returns

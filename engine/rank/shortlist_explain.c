@@ -40,8 +40,7 @@ static void find_telling(const struct rank_request *q, const struct rank_filter 
 		const unsigned kind = kinds[topic_namespace_of(vector[i].topic)];
 		if (kind == NO_TOPIC)
 			continue;
-		struct profile_interest interest =
-			profile_read_topic(q->profile_config, q->reader.profile, vector[i].topic, q->now_ms);
+		struct profile_interest interest = profile_read_topic(q->reader.profile, vector[i].topic, f->moment);
 		float weight = fabsf(interest.short_term + interest.long_term) * (float)vector[i].weight;
 		if (weight > most[kind]) {
 			most[kind] = weight;
