@@ -413,22 +413,20 @@ static int sum_stands(const struct told_sums *s, const struct example *e, size_t
 
 /* How telling a row is: what the reader did or chose, then what is true of the story, then what goes without saying. What
  * a story has less of than others is told where there is nothing else to tell. */
-static int8_t telling(unsigned told, int stands)
+static int telling(unsigned told, int stands)
 {
-	static const struct {
-		uint8_t own, plain;
-	} of[N_RANK_TOLD] = {
-		[RANK_TOLD_TOPIC_SHORT] = {.own = 1}, [RANK_TOLD_TOPIC_LONG] = {.own = 1}, [RANK_TOLD_SECTION] = {.own = 1},
-		[RANK_TOLD_SOURCE] = {.own = 1}, [RANK_TOLD_PLACE] = {.own = 1}, [RANK_TOLD_FOLLOW] = {.own = 1},
-		[RANK_TOLD_HOME] = {.own = 1}, [RANK_TOLD_TOPICS] = {.own = 1}, [RANK_TOLD_SIMILARITY] = {.own = 1},
-		[RANK_TOLD_CO_READ] = {.own = 1}, [RANK_TOLD_GRAMS] = {.own = 1},
-		[RANK_TOLD_BASE] = {.plain = 1}, [RANK_TOLD_CROSSES] = {.plain = 1},
-		[RANK_TOLD_STAGE_ONE] = {.plain = 1}, [RANK_TOLD_LANGUAGE] = {.plain = 1}, [RANK_TOLD_EXPLORE] = {.plain = 1},
-		[RANK_TOLD_HEAD_TO_HEAD] = {.plain = 1}, [RANK_TOLD_SEEN] = {.plain = 1}, [RANK_TOLD_READER] = {.plain = 1},
-		[RANK_TOLD_AGE] = {.plain = 1}, [RANK_TOLD_SHOWS] = {.plain = 1}};
+	static const int8_t more[N_RANK_TOLD] = {
+		[RANK_TOLD_TOPIC_SHORT] = 1, [RANK_TOLD_TOPIC_LONG] = 1, [RANK_TOLD_SECTION] = 1,
+		[RANK_TOLD_SOURCE] = 1, [RANK_TOLD_PLACE] = 1, [RANK_TOLD_FOLLOW] = 1,
+		[RANK_TOLD_HOME] = 1, [RANK_TOLD_TOPICS] = 1, [RANK_TOLD_SIMILARITY] = 1,
+		[RANK_TOLD_CO_READ] = 1, [RANK_TOLD_GRAMS] = 1,
+		[RANK_TOLD_BASE] = -1, [RANK_TOLD_CROSSES] = -1,
+		[RANK_TOLD_STAGE_ONE] = -1, [RANK_TOLD_LANGUAGE] = -1, [RANK_TOLD_EXPLORE] = -1,
+		[RANK_TOLD_HEAD_TO_HEAD] = -1, [RANK_TOLD_SEEN] = -1, [RANK_TOLD_READER] = -1,
+		[RANK_TOLD_AGE] = -1, [RANK_TOLD_SHOWS] = -1};
 	if (stands < 0 && told != RANK_TOLD_AGE && told != RANK_TOLD_PREMIUM)
 		return 0;
-	return (int8_t)(2 + of[told].own - of[told].plain);
+	return 2 + more[told];
 }
 
 /* The sums that are told, the most telling first, then the largest. */
@@ -436,8 +434,8 @@ struct chosen {
 	size_t n;
 	struct choice {
 		double all;
-		uint16_t sum;
-		int8_t telling, stands;
+		unsigned sum;
+		int telling, stands;
 	} choices[RANK_TOLD_MOST]; /* [n] */
 };
 
@@ -460,10 +458,10 @@ static void consider(struct chosen *chosen, const struct told_sums *s, size_t i,
 {
 	const unsigned told = told_of(s, i);
 	const struct choice *last = chosen->n == RANK_TOLD_MOST ? &chosen->choices[RANK_TOLD_MOST - 1] : NULL;
-	struct choice x = {.all = s->all[i], .sum = (uint16_t)i, .telling = telling(told, 1)};
+	struct choice x = {.all = s->all[i], .sum = (unsigned)i, .telling = telling(told, 1)};
 	if (last && !choice_before(&x, last))
 		return;
-	x.stands = (int8_t)sum_stands(s, e, slot, columns, i);
+	x.stands = sum_stands(s, e, slot, columns, i);
 	x.telling = telling(told, x.stands);
 	if (!last || choice_before(&x, last))
 		choose(chosen, &x);
@@ -473,15 +471,11 @@ static void choose_all(struct chosen *chosen, const struct told_sums *s, const s
                        const double *columns)
 {
 	const double largest = s->largest;
-	uint16_t large[SUMS_MAX];
-	size_t n_large = 0;
-	for (size_t i = 0; i < s->n; i++) {
-		large[n_large] = (uint16_t)i;
-		n_large += largest > 0 && s->all[i] * 20 >= largest;
-	}
+	const size_t n = largest > 0 ? s->n : 0;
 	chosen->n = 0;
-	for (size_t k = 0; k < n_large; k++)
-		consider(chosen, s, large[k], e, slot, columns);
+	for (size_t i = 0; i < n; i++)
+		if (s->all[i] * 20 >= largest)
+			consider(chosen, s, i, e, slot, columns);
 	while (chosen->n > 1 && chosen->choices[0].telling > 0 && chosen->choices[chosen->n - 1].telling == 0)
 		chosen->n--;
 }

@@ -99,7 +99,7 @@ static void test_rows_alone(void **state)
 static void test_multipliers(void **state)
 {
 	static struct sample s;
-	float values[MODEL_HIDDEN_MAX], out[MODEL_HIDDEN_MAX];
+	float values[MODEL_HIDDEN_MAX] = {0}, out[MODEL_HIDDEN_MAX];
 	size_t n_still = 0, n_moved = 0;
 	struct rng rng;
 	rng_seed(&rng, 7);
