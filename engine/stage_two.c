@@ -66,7 +66,7 @@ int query_explain_all(struct engine_worker *w, struct query *query, const struct
 		which[n_slots++] = (uint16_t)slot;
 		query->part_of[slot] = (uint16_t)n_slots;
 	}
-	return rank_shortlist_parts(query->rank.model, &query->two, query->example, which, n_slots, arena, query->parts);
+	return rank_shortlist_parts(&query->rank, &query->two, query->example, which, n_slots, arena, query->parts);
 }
 
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,

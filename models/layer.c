@@ -148,6 +148,18 @@ INLINE void forward(const struct layer *l, const float *rows, size_t n, float *v
 		some_rows(l, rows + row * l->n_inputs, 1, last, values ? values + row * l->width : NULL, scores + row);
 }
 
+INLINE void multipliers(const struct layer *l, float *values)
+{
+	const lanes least = all(1e-9f);
+	for (size_t k = 0; k < l->width; k += LAYER_LANES) {
+		const lanes a = *(const lanes *)(values + k), b = *(const lanes *)(l->bias + k), moved = a - b;
+		const masks moves = (masks)(moved > least) | (masks)(moved < -least);
+		const lanes rise = (rectified(a) - rectified(b)) / moved;
+		const masks slope = (moves & (masks)rise) | (~moves & (masks)(b > 0) & (masks)all(1));
+		*(lanes *)(values + k) = *(const lanes *)(l->out + k) * (lanes)slope;
+	}
+}
+
 INLINE lanes times_of(const struct layer *l, size_t input, const float *by)
 {
 	lanes sum = all(0);
@@ -216,6 +228,10 @@ INLINE void adagrad(float *restrict params, float *restrict squares, const float
 	{ \
 		forward(l, rows, n, values, scores); \
 	} \
+	attribute static void multipliers_##name(const struct layer *l, float *values) \
+	{ \
+		multipliers(l, values); \
+	} \
 	attribute static void backward_##name(const struct layer *l, const float *by, float *gains) \
 	{ \
 		backward(l, by, gains); \
@@ -236,7 +252,7 @@ INLINE void adagrad(float *restrict params, float *restrict squares, const float
 	{ \
 		adagrad(params, squares, gradient, rate, n); \
 	} \
-	const struct layer_kernels layer_##name = {forward_##name, backward_##name, add_##name, \
+	const struct layer_kernels layer_##name = {forward_##name, multipliers_##name, backward_##name, add_##name, \
 	                                            add_outer_##name, any_##name, adagrad_##name};
 /* NOLINTEND(bugprone-macro-parentheses) */
 

@@ -29,6 +29,9 @@ static inline size_t layer_width(size_t n_units)
 struct layer_kernels {
 	/* Scores of rows[n][n_inputs] into scores[n], and the units' values into values[n][width]; NULL: not wanted. */
 	void (*forward)(const struct layer *l, const float *rows, size_t n, float *values, float *scores);
+	/* What a unit's rise is by each unit of what moved it from its bias, times what the unit counts, in place of the units'
+	 * values[width]. Where it hardly moves, the rise is the gradient's. */
+	void (*multipliers)(const struct layer *l, float *values);
 	/* What each input counts for per unit of its own, with units that count `by`: gains[n_inputs] = linear_j + sum_k
 	 * weights_jk by_k, by[width]; 0 of inputs that are not used. */
 	void (*backward)(const struct layer *l, const float *by, float *gains);

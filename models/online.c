@@ -138,18 +138,6 @@ static void online_score_distances(const struct model *m, const float *params, c
 	layer_best()->forward(&joined.layer, d->rows, d->n, NULL, out);
 }
 
-/* What a unit's rise is by each unit of what moved it, times what the unit counts, in place of the units' values. The reference
- * is the shortlist's mean, whose inputs are all 0: a unit's value there is its bias. Where the unit hardly moves, the
- * multiplier is the gradient. */
-static void multipliers(const struct layer *l, float *values)
-{
-	for (size_t k = 0; k < l->width; k++) {
-		const float a = values[k], b = l->bias[k], moved = a - b, rise = (a > 0 ? a : 0) - (b > 0 ? b : 0);
-		const float slope = fabsf(moved) > 1e-9f ? rise / moved : b > 0;
-		values[k] = l->out[k] * slope;
-	}
-}
-
 /* The score that a row at the mean has, into base[n]. */
 static void set_bases(const struct layer *l, size_t n, double *base)
 {
@@ -162,34 +150,43 @@ static void set_bases(const struct layer *l, size_t n, double *base)
 
 enum { EXPLAIN_ROWS = 32 };
 
-/* The gain of each input of rows[n], at most EXPLAIN_ROWS: what it counts for, per unit of its own. gains[n][n_inputs]. */
+/* The gain of each input of rows[n], at most EXPLAIN_ROWS: what it counts for, per unit of its own. gains[n][n_inputs]. The
+ * reference is the shortlist's mean, whose inputs are all 0: a unit's value there is its bias. */
 static void gains_of(const struct layer *l, const float *rows, size_t n, float *gains)
 {
 	const struct layer_kernels *kernels = layer_best();
 	float values[EXPLAIN_ROWS * MODEL_HIDDEN_MAX], scores[EXPLAIN_ROWS];
 	kernels->forward(l, rows, n, values, scores);
 	for (size_t i = 0; i < n; i++) {
-		multipliers(l, values + i * l->width);
+		kernels->multipliers(l, values + i * l->width);
 		kernels->backward(l, values + i * l->width, gains + i * l->n_inputs);
 	}
 }
 
-/* Each column's part of rows[n] into out[n][n_columns]: of the input of its number, and of the one that stands n_columns behind
- * that where there is one. */
+/* Each column's part of a row: of the input of its number, and of the one that stands n_columns behind that where there is
+ * one. */
+static void add_inputs(const float *restrict gains, const float *restrict x, size_t n_inputs, size_t n_columns,
+                       double *restrict out)
+{
+	const size_t n = n_inputs < n_columns ? n_inputs : n_columns;
+	for (size_t c = 0; c < n; c++)
+		out[c] = (double)(gains[c] * x[c]);
+	for (size_t c = n; c < n_columns; c++)
+		out[c] = 0;
+	for (size_t c = n_columns; c < n_inputs; c++)
+		out[c - n_columns] += (double)(gains[c] * x[c]);
+}
+
+/* Each column's part of rows[n] into out[n][n_columns]. */
 static void explain_rows(const struct layer *l, const float *rows, size_t n, size_t n_columns, double *out)
 {
 	float gains[EXPLAIN_ROWS * MODEL_INPUTS_MAX];
 	for (size_t first = 0, some; first < n; first += some) {
 		some = n - first < EXPLAIN_ROWS ? n - first : EXPLAIN_ROWS;
 		gains_of(l, rows + first * l->n_inputs, some, gains);
-		for (size_t i = 0; i < some; i++) {
-			const float *gain = gains + i * l->n_inputs, *x = rows + (first + i) * l->n_inputs;
-			double *to = out + (first + i) * n_columns;
-			for (size_t c = 0; c < n_columns; c++)
-				to[c] = c < l->n_inputs ? (double)(gain[c] * x[c]) : 0;
-			for (size_t c = n_columns; c < l->n_inputs; c++)
-				to[c - n_columns] += (double)(gain[c] * x[c]);
-		}
+		for (size_t i = 0; i < some; i++)
+			add_inputs(gains + i * l->n_inputs, rows + (first + i) * l->n_inputs, l->n_inputs, n_columns,
+			           out + (first + i) * n_columns);
 	}
 }
 

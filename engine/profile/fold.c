@@ -100,24 +100,20 @@ void profile_set_interest(const struct profile_config *config, struct profile *p
 	interests_set(p, decay_enter(config, p, time_within(at_ms)), weights);
 }
 
-struct now {
-	float short_now, long_now; /* stored weight x this = weight now */
-};
-
-static struct now now_of(const struct profile_config *config, const struct profile *p, int64_t now_ms)
+struct profile_moment profile_moment_of(const struct profile_config *config, const struct profile *p, int64_t now_ms)
 {
 	now_ms = time_within(now_ms);
-	return (struct now){decay_power(p->short_reference_ms - now_ms, config->short_half_life_ms),
-	                    decay_power(p->long_reference_ms - now_ms, config->long_half_life_ms)};
+	return (struct profile_moment){decay_power(p->short_reference_ms - now_ms, config->short_half_life_ms),
+	                               decay_power(p->long_reference_ms - now_ms, config->long_half_life_ms)};
 }
 
-static struct profile_interest decayed(const struct profile_interest *e, struct now now)
+static struct profile_interest decayed(const struct profile_interest *e, struct profile_moment now)
 {
 	return (struct profile_interest){e->topic, e->short_term * now.short_now, e->long_term * now.long_now};
 }
 
 /* Both lists as of now, ascending by topic number. out[PROFILE_TOPICS + PROFILE_AFFINITIES]; returns how many. */
-static size_t join_decayed(const struct profile *p, struct now now, struct profile_interest *out)
+static size_t join_decayed(const struct profile *p, struct profile_moment now, struct profile_interest *out)
 {
 	size_t i = 0, j = 0, n = 0;
 	while (i < p->n_topics || j < p->n_affinities) {
@@ -140,7 +136,7 @@ static uint64_t order_key(const struct profile_interest *e, size_t position)
 size_t profile_read_all(const struct profile_config *config, const struct profile *p, int64_t now_ms,
                         struct profile_interest out[PROFILE_TOPICS + PROFILE_AFFINITIES])
 {
-	return join_decayed(p, now_of(config, p, now_ms), out);
+	return join_decayed(p, profile_moment_of(config, p, now_ms), out);
 }
 
 size_t profile_read(const struct profile_config *config, const struct profile *p, int64_t now_ms,
@@ -163,11 +159,10 @@ size_t profile_read(const struct profile_config *config, const struct profile *p
 	return n;
 }
 
-struct profile_interest profile_read_topic(const struct profile_config *config, const struct profile *p, uint32_t topic,
-                                           int64_t now_ms)
+struct profile_interest profile_read_topic(const struct profile *p, uint32_t topic, struct profile_moment now)
 {
 	const struct profile_interest *e = interests_find(p, topic);
-	return e ? decayed(e, now_of(config, p, now_ms)) : (struct profile_interest){.topic = topic};
+	return e ? decayed(e, now) : (struct profile_interest){.topic = topic};
 }
 
 static int64_t latest_reference(const struct profile *p)
@@ -181,7 +176,7 @@ void profile_merge(const struct profile_config *config, struct profile *into, st
 	struct profile_interest gains[PROFILE_TOPICS + PROFILE_AFFINITIES];
 	/* Both are brought to the latest of their references; any later common time would give the same weights. */
 	int64_t t_ms = latest_reference(into) > latest_reference(from) ? latest_reference(into) : latest_reference(from);
-	size_t n = join_decayed(from, now_of(config, from, t_ms), gains);
+	size_t n = join_decayed(from, profile_moment_of(config, from, t_ms), gains);
 	if (n > 0)
 		interests_add(into, decay_enter(config, into, time_within(t_ms)), gains, n);
 	into->n_events = into->n_events > UINT32_MAX - from->n_events ? UINT32_MAX : into->n_events + from->n_events;

@@ -112,9 +112,13 @@ size_t profile_read(const struct profile_config *config, const struct profile *p
 /* The same, all of them, by ascending topic number, which costs a tenth. */
 size_t profile_read_all(const struct profile_config *config, const struct profile *p, int64_t now_ms,
                         struct profile_interest out[PROFILE_TOPICS + PROFILE_AFFINITIES]);
-/* One topic's; zeros when absent. */
-struct profile_interest profile_read_topic(const struct profile_config *config, const struct profile *p, uint32_t topic,
-                                           int64_t now_ms);
+/* What stored weights are multiplied by to be as of a moment. */
+struct profile_moment {
+	float short_now, long_now;
+};
+struct profile_moment profile_moment_of(const struct profile_config *config, const struct profile *p, int64_t now_ms);
+/* One topic's as of then; zeros when absent. */
+struct profile_interest profile_read_topic(const struct profile *p, uint32_t topic, struct profile_moment now);
 
 /* True when the reader has read, disliked or hidden this article or story. */
 bool history_has_read(const struct history *h, uint32_t article, uint32_t story);

@@ -1,8 +1,78 @@
 /* Why a score is what it is: the score's definition written out row by row, from the profile and the columns as they
  * stand, with no index. It is slow, a few microseconds an article, and it is what the fast ways are held to. */
 #include <math.h>
+#include <string.h>
 
 #include "engine/rank/rank_internal.h"
+
+/* ---- what a reader has to do with ---- */
+
+/* Fibonacci hashing (Knuth 6.4). */
+static uint32_t place_of(uint32_t number)
+{
+	return number * 2654435769u >> 20;
+}
+_Static_assert(RANK_FILTER_BITS == 1 << (32 - 20), "one for each");
+
+static void put(uint64_t *bits, uint32_t number)
+{
+	const uint32_t place = place_of(number);
+	bits[place / 64] |= UINT64_C(1) << place % 64;
+}
+
+static bool may_hold(const uint64_t *bits, uint32_t number)
+{
+	const uint32_t place = place_of(number);
+	return bits[place / 64] >> place % 64 & 1;
+}
+
+static struct profile_moment moment_of(const struct rank_request *q)
+{
+	const struct profile *p = q->reader.profile;
+	return p ? profile_moment_of(q->profile_config, p, q->now_ms) : (struct profile_moment){0};
+}
+
+static void put_interests(struct rank_filter *f, const struct profile_interest *interests, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		put(f->topics, interests[i].topic);
+}
+
+static void put_topics(struct rank_filter *f, const uint32_t *topics, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		put(f->topics, topics[i]);
+}
+
+void rank_filter_prepare(struct rank_filter *f, const struct rank_request *q)
+{
+	const struct rank_reader *reader = &q->reader;
+	memset(f, 0, sizeof(*f));
+	f->moment = moment_of(q);
+	if (reader->profile) {
+		put_interests(f, reader->profile->topics, reader->profile->n_topics);
+		put_interests(f, reader->profile->affinities, reader->profile->n_affinities);
+	}
+	put_topics(f, reader->follows, reader->n_follows);
+	put_topics(f, reader->places, reader->n_places);
+	put_topics(f, q->edition_places, q->n_edition_places);
+	for (size_t i = 0; reader->history && i < reader->history->n_shown; i++)
+		put(f->stories, reader->history->shown[i].story);
+}
+
+size_t rank_filter_vector(const struct rank_filter *f, const struct catalog_segment *s, uint32_t slot,
+                          struct topic_term out[LIMIT_VECTOR])
+{
+	size_t n, n_out = 0;
+	const struct topic_term *vector = catalog_vector(s, slot, &n);
+	for (size_t i = 0; i < n; i++) {
+		out[n_out] = vector[i];
+		n_out += may_hold(f->topics, vector[i].topic);
+	}
+	return n_out;
+}
+
+/* ---- the definition ---- */
 
 struct rows {
 	struct rank_reason *out; /* [RANK_REASONS_MAX] */
@@ -31,10 +101,10 @@ static bool contains_language(const uint8_t *languages, size_t n, uint8_t langua
 	return false;
 }
 
-static void add_interest_rows(struct rows *rows, const struct rank_request *q, const struct topic_term *term)
+static void add_interest_rows(struct rows *rows, const struct rank_request *q, struct profile_moment moment,
+                              const struct topic_term *term)
 {
-	struct profile_interest interest =
-		profile_read_topic(q->profile_config, q->reader.profile, term->topic, q->now_ms);
+	struct profile_interest interest = profile_read_topic(q->reader.profile, term->topic, moment);
 	if (interest.short_term == 0 && interest.long_term == 0)
 		return; /* as most topics of an article are to most readers: their parts are 0 */
 	struct topic_parts parts = rank_topic_parts(q->model, &interest);
@@ -42,14 +112,14 @@ static void add_interest_rows(struct rows *rows, const struct rank_request *q, c
 		add_row(rows, parts.feature[k], term->topic, parts.weight[k] * term->weight);
 }
 
-static void add_topic_rows(struct rows *rows, const struct rank_request *q, const struct topic_term *vector, size_t n)
+static void add_topic_rows(struct rows *rows, const struct rank_request *q, struct profile_moment moment,
+                           const struct topic_term *vector, size_t n)
 {
-	int32_t follow = rank_fixed(q->model, FEATURE_FOLLOW, 1);
 	for (size_t i = 0; i < n; i++) {
 		if (q->reader.profile)
-			add_interest_rows(rows, q, &vector[i]);
+			add_interest_rows(rows, q, moment, &vector[i]);
 		if (contains(q->reader.follows, q->reader.n_follows, vector[i].topic))
-			add_row(rows, FEATURE_FOLLOW, vector[i].topic, follow);
+			add_row(rows, FEATURE_FOLLOW, vector[i].topic, rank_fixed(q->model, FEATURE_FOLLOW, 1));
 	}
 }
 
@@ -82,9 +152,10 @@ static void add_seen_row(struct rows *rows, const struct rank_request *q, uint32
 		}
 }
 
-size_t rank_rows(const struct rank_request *q, const struct catalog_segment *s, uint32_t slot, int64_t minute_ms,
-                 struct rank_reason out[RANK_REASONS_MAX])
+size_t rank_rows(const struct rank_request *q, const struct rank_filter *f, const struct catalog_segment *s, uint32_t slot,
+                 int64_t minute_ms, struct rank_reason out[RANK_REASONS_MAX])
 {
+	struct topic_term of_reader[LIMIT_VECTOR];
 	struct rows rows = {out, 0};
 	int32_t shared;
 	if (q->order == RANK_LATEST) {
@@ -97,12 +168,15 @@ size_t rank_rows(const struct rank_request *q, const struct catalog_segment *s, 
 		return rows.n;
 	}
 	size_t n;
-	const struct topic_term *vector = catalog_vector(s, slot, &n);
-	add_topic_rows(&rows, q, vector, n);
+	const struct topic_term *vector = f ? of_reader : catalog_vector(s, slot, &n);
+	const uint32_t story = atomic_load_explicit(&s->story[slot], memory_order_relaxed);
+	n = f ? rank_filter_vector(f, s, slot, of_reader) : n;
+	add_topic_rows(&rows, q, f ? f->moment : moment_of(q), vector, n);
 	add_place_row(&rows, q, FEATURE_HOME, q->reader.places, q->reader.n_places, vector, n);
 	add_place_row(&rows, q, FEATURE_EDITION, q->edition_places, q->n_edition_places, vector, n);
 	add_language_row(&rows, q, s->language[slot]);
-	add_seen_row(&rows, q, atomic_load_explicit(&s->story[slot], memory_order_relaxed));
+	if (!f || may_hold(f->stories, story))
+		add_seen_row(&rows, q, story);
 	rows.n += rank_shared_rows(q->model, s, slot, minute_ms, out + rows.n, &shared);
 	return rows.n;
 }
@@ -154,7 +228,7 @@ size_t rank_explain(struct rank_scratch *scratch, const struct catalog *c, const
 {
 	if (!item->segment)
 		return 0;
-	size_t n = rank_rows(request, item->segment, item->slot, catalog_view(c)->minute_ms, out);
+	size_t n = rank_rows(request, NULL, item->segment, item->slot, catalog_view(c)->minute_ms, out);
 	uint32_t sum = 0;
 	for (size_t i = 0; i < n; i++)
 		sum += (uint32_t)out[i].contribution;

@@ -70,7 +70,8 @@ static int32_t quantise(double x, int limit, int32_t one)
 {
 	if (isnan(x))
 		return 0;
-	x = fmin(fmax(x, -limit), limit);
+	x = x < -limit ? -limit : x;
+	x = x > limit ? limit : x;
 	return (int32_t)lrint(x * one);
 }
 

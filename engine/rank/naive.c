@@ -85,7 +85,7 @@ static void add_segment(const struct catalog *c, const struct rank_request *q, s
 		if (!eligible(c, q, s, slot))
 			continue;
 		uint32_t score = 0;
-		size_t n_rows = rank_rows(q, s, slot, minute_ms, rows);
+		size_t n_rows = rank_rows(q, NULL, s, slot, minute_ms, rows);
 		for (size_t i = 0; i < n_rows; i++)
 			score += (uint32_t)rows[i].contribution;
 		all[(*n)++] = (struct rank_item){.article = s->article[slot], .story = atomic_load(&s->story[slot]),

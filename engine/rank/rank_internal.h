@@ -99,9 +99,23 @@ bool rank_has_words(const struct rank_request *q, const struct catalog_segment *
 
 /* ---- explain.c: the definition, row by row ---- */
 
-/* The rows of a slot's score in no set order. Their sum is the score: naive.c takes it as the definition. */
-size_t rank_rows(const struct rank_request *q, const struct catalog_segment *segment, uint32_t slot,
-                 int64_t minute_ms, struct rank_reason out[RANK_REASONS_MAX]);
+/* Which topics and stories a reader has to do with, interests, follows and places, the edition's too, and what was shown: of
+ * each one bit, where its number is hashed. Most others are told from them by that. */
+enum { RANK_FILTER_BITS = 4096 };
+struct rank_filter {
+	uint64_t topics[RANK_FILTER_BITS / 64], stories[RANK_FILTER_BITS / 64];
+	struct profile_moment moment; /* of the request */
+};
+void rank_filter_prepare(struct rank_filter *f, const struct rank_request *q);
+/* The entries of a slot's vector that may have to do with the reader, in their order: all others say nothing of it. Returns
+ * how many. */
+size_t rank_filter_vector(const struct rank_filter *f, const struct catalog_segment *segment, uint32_t slot,
+                          struct topic_term out[LIMIT_VECTOR]);
+
+/* The rows of a slot's score in no set order. Their sum is the score: naive.c takes it as the definition. f: the request's;
+ * NULL: everything is looked up, with the same result. */
+size_t rank_rows(const struct rank_request *q, const struct rank_filter *f, const struct catalog_segment *segment,
+                 uint32_t slot, int64_t minute_ms, struct rank_reason out[RANK_REASONS_MAX]);
 
 /* ---- order of items ---- */
 

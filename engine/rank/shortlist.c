@@ -189,46 +189,55 @@ static int score_distances(const struct rank_part *part, const struct example *e
 	return r;
 }
 
+/* The parts of slots which[n] by their inputs, into out[n][N_COLUMNS]. */
+static int explain_inputs(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
+                          struct arena *arena, double *out)
+{
+	float *inputs = arena_alloc(arena, n * 2 * N_COLUMNS * sizeof(*inputs) + 1);
+	double *base = arena_alloc(arena, n * sizeof(*base) + 1);
+	if (!inputs || !base)
+		return -ENOMEM;
+	rank_inputs(part->model, e, which, n, inputs);
+	const struct model_slate slate = {.n = n, .n_columns = N_COLUMNS, .inputs = inputs};
+	return model_shortlist_explain(part->model, part->learned ? part->learned->params : NULL, &slate, 0, n, out, base);
+}
+
+/* As score_distances. */
+static int explain_distances(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
+                             struct arena *arena, double *out)
+{
+	const struct kernels *kernels = kernels_best();
+	float *rows = arena_alloc(arena, n * N_COLUMNS * sizeof(*rows) + 1);
+	uint16_t *cut = arena_alloc(arena, n * sizeof(*cut) + 1), *place = arena_alloc(arena, n * sizeof(*place) + 1);
+	struct distances d;
+	size_t n_cut = 0;
+	if (!rows || !cut || !place)
+		return -ENOMEM;
+	distances_prepare(part->model, e, &d);
+	for (size_t i = 0; i < n; i++) {
+		uint8_t beyond;
+		kernels->distances(e->columns + which[i] * e->n_columns, 1, e->n_columns, d.n_columns, e->mean, d.most,
+		                   rows + i * d.n_columns, &beyond);
+		cut[n_cut] = which[i];
+		place[n_cut] = (uint16_t)i;
+		n_cut += beyond;
+	}
+	const struct model_distances by = {.n = n, .n_columns = d.n_columns, .rows = rows, .by_z = d.by_z, .by_c = d.by_c};
+	model_explain_distances(part->model, part->learned->params, &by, out);
+	if (n_cut == 0)
+		return 0;
+	double *columns = arena_alloc(arena, n_cut * N_COLUMNS * sizeof(*columns));
+	int r = columns ? explain_inputs(part, e, cut, n_cut, arena, columns) : -ENOMEM;
+	for (size_t k = 0; k < n_cut && r == 0; k++)
+		memcpy(out + place[k] * (size_t)N_COLUMNS, columns + k * N_COLUMNS, N_COLUMNS * sizeof(*out));
+	return r;
+}
+
 int shortlist_explain_part(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
                            struct arena *arena, double *out)
 {
-	const float *params = part->learned ? part->learned->params : NULL;
-	uint16_t *order = arena_alloc(arena, n * sizeof(*order) + 1); /* slots that are not cut, then the others, from the end */
-	uint16_t *cut = arena_alloc(arena, n * sizeof(*cut) + 1);
-	float *rows = arena_alloc(arena, n * 2 * N_COLUMNS * sizeof(*rows) + 1);
-	double *columns = arena_alloc(arena, n * N_COLUMNS * sizeof(*columns) + 1); /* in that order */
-	double *base = arena_alloc(arena, n * sizeof(*base) + 1);
-	struct distances d;
-	size_t n_near = 0, n_cut = 0;
-	int r = 0;
-	if (!order || !cut || !rows || !columns || !base)
-		return -ENOMEM;
-	if (model_learns(part->model))
-		distances_prepare(part->model, e, &d);
-	for (size_t i = 0; i < n; i++) {
-		uint8_t beyond = !model_learns(part->model);
-		if (!beyond)
-			kernels_best()->distances(e->columns + which[i] * e->n_columns, 1, e->n_columns, d.n_columns, e->mean, d.most,
-			                          rows + n_near * d.n_columns, &beyond);
-		order[beyond ? n - 1 - n_cut : n_near] = (uint16_t)i;
-		n_near += !beyond;
-		n_cut += beyond;
-	}
-	if (n_near > 0) {
-		const struct model_distances by = {.n = n_near, .n_columns = d.n_columns, .rows = rows, .by_z = d.by_z,
-		                                   .by_c = d.by_c};
-		model_explain_distances(part->model, params, &by, columns);
-	}
-	for (size_t k = 0; k < n_cut; k++)
-		cut[k] = which[order[n_near + k]];
-	if (n_cut > 0) {
-		const struct model_slate slate = {.n = n_cut, .n_columns = N_COLUMNS, .inputs = rows};
-		rank_inputs(part->model, e, cut, n_cut, rows);
-		r = model_shortlist_explain(part->model, params, &slate, 0, n_cut, columns + n_near * N_COLUMNS, base);
-	}
-	for (size_t k = 0; k < n && r == 0; k++)
-		memcpy(out + order[k] * (size_t)N_COLUMNS, columns + k * N_COLUMNS, N_COLUMNS * sizeof(*out));
-	return r;
+	return model_learns(part->model) ? explain_distances(part, e, which, n, arena, out)
+	                                 : explain_inputs(part, e, which, n, arena, out);
 }
 
 /* Into s->scores. */

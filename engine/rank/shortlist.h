@@ -65,10 +65,13 @@ struct rank_parts {
 	const double *columns;              /* [n][N_COLUMNS] */
 	const double (*crosses)[N_CROSSES]; /* [n] */
 	bool linear;                        /* in the stage-one score */
-	const struct told_groups *groups;   /* the file's own */
+	const struct told_groups *groups;   /* the file's own, as are: */
+	const double *sums;                 /* [n] a sum for each of the groups */
+	const struct rank_filter *filter;   /* the folder's own */
 };
-/* The parts of the scores of slots which[n], in the arena. Returns 0 or -ENOMEM. */
-int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+/* The parts of the scores of slots which[n] by the request's model, in the arena, for rows of the same request. Returns 0 or
+ * -ENOMEM. */
+int rank_shortlist_parts(const struct rank_request *request, const struct rank_stage_two *two, const struct example *e,
                          const uint16_t *which, size_t n, struct arena *arena, struct rank_parts *out)
 	__attribute__((warn_unused_result));
 

@@ -28,19 +28,19 @@ static const uint8_t topicals[N_COLUMNS] = {
 	[COLUMN_TERM_SHORT] = BY_TERM, [COLUMN_TERM_LONG] = BY_TERM, [COLUMN_PLACE] = BY_PLACE};
 
 /* Of the story's topics of each kind the one that says most of the reader's interest in it; 0 where none says anything. */
-static void find_telling(const struct rank_request *q, const struct rank_item *item, uint32_t topics[N_TOPICALS])
+static void find_telling(const struct rank_request *q, const struct rank_filter *f, const struct rank_item *item,
+                         uint32_t topics[N_TOPICALS])
 {
 	static const uint8_t kinds[N_TOPIC_NAMESPACES] = {
 		[TOPIC_TAG] = BY_TAG, [TOPIC_AUTHOR] = BY_TAG, [TOPIC_TERM] = BY_TERM, [TOPIC_PLACE] = BY_PLACE};
+	struct topic_term vector[LIMIT_VECTOR];
+	const size_t n = rank_filter_vector(f, item->segment, item->slot, vector);
 	float most[N_TOPICALS] = {0};
-	size_t n;
-	const struct topic_term *vector = catalog_vector(item->segment, item->slot, &n);
 	for (size_t i = 0; q->reader.profile && i < n; i++) {
 		const unsigned kind = kinds[topic_namespace_of(vector[i].topic)];
 		if (kind == NO_TOPIC)
 			continue;
-		struct profile_interest interest =
-			profile_read_topic(q->profile_config, q->reader.profile, vector[i].topic, q->now_ms);
+		struct profile_interest interest = profile_read_topic(q->reader.profile, vector[i].topic, f->moment);
 		float weight = fabsf(interest.short_term + interest.long_term) * (float)vector[i].weight;
 		if (weight > most[kind]) {
 			most[kind] = weight;
@@ -49,8 +49,8 @@ static void find_telling(const struct rank_request *q, const struct rank_item *i
 	}
 }
 
-static void find_topics(const struct rank_request *q, const struct rank_item *item, const double columns[N_COLUMNS],
-                        uint32_t topics[N_TOPICALS])
+static void find_topics(const struct rank_request *q, const struct rank_filter *f, const struct rank_item *item,
+                        const double columns[N_COLUMNS], uint32_t topics[N_TOPICALS])
 {
 	bool any = false;
 	memset(topics, 0, N_TOPICALS * sizeof(*topics));
@@ -59,7 +59,7 @@ static void find_topics(const struct rank_request *q, const struct rank_item *it
 	for (size_t c = COLUMN_TOPIC_SHORT; c < TOPICAL_END; c++)
 		any = any || columns[c] != 0;
 	if (any)
-		find_telling(q, item, topics);
+		find_telling(q, f, item, topics);
 }
 
 /* ---- what scores are made of ---- */
@@ -91,35 +91,41 @@ struct told_groups {
 		uint8_t told, topical, first, end; /* in columns */
 	} groups[N_COLUMNS + 1]; /* [n] */
 	uint8_t columns[N_COLUMNS];
-	uint8_t plain[N_RANK_TOLD]; /* 1 + the group of what is told so and has no topic; 0 none */
+	/* 1 + the group of what is told so, of what has no topic and the first of what has one; 0 none */
+	uint16_t plain[N_RANK_TOLD], topical[N_RANK_TOLD];
 };
 
-static bool is_looked_at(const struct rank_part *parts, size_t n_parts, size_t column)
+/* Columns that any of the models looks at, those with a topic first. Returns how many. */
+static size_t find_columns(const struct rank_part *parts, size_t n_parts, uint8_t columns[N_COLUMNS])
 {
-	bool on = false;
-	for (size_t k = 0; k < n_parts; k++)
-		on = on || parts[k].model->columns[column];
-	return on;
+	size_t n = 0;
+	for (size_t k = 0; k < N_COLUMNS; k++) {
+		const size_t c = k + TOPICAL_FIRST < N_COLUMNS ? k + TOPICAL_FIRST : k + TOPICAL_FIRST - N_COLUMNS;
+		bool on = false;
+		for (size_t i = 0; i < n_parts; i++)
+			on = on || parts[i].model->columns[c];
+		columns[n] = (uint8_t)c;
+		n += on;
+	}
+	return n;
 }
 
 static void group_columns(struct told_groups *g, const struct rank_part *parts, size_t n_parts)
 {
-	uint8_t number[N_RANK_TOLD][N_TOPICALS] = {{0}}, group_of[N_COLUMNS], end = 0;
-	g->n = 0;
-	for (size_t k = 0; k < N_COLUMNS; k++) {
-		const size_t c = (k + TOPICAL_FIRST) % N_COLUMNS;
-		const unsigned told = rank_column_told[c], topical = topicals[c];
-		group_of[c] = 0;
-		if (k == TOPICAL_END - TOPICAL_FIRST)
-			g->n_topical = g->n;
-		if (!is_looked_at(parts, n_parts, c))
-			continue;
+	uint8_t number[N_RANK_TOLD][N_TOPICALS] = {{0}}, columns[N_COLUMNS], group_of[N_COLUMNS], end = 0;
+	const size_t n_columns = find_columns(parts, n_parts, columns);
+	*g = (struct told_groups){0};
+	for (size_t k = 0; k < n_columns; k++) {
+		const unsigned told = rank_column_told[columns[k]], topical = topicals[columns[k]];
 		if (number[told][topical] == 0) {
+			uint16_t *first = topical ? &g->topical[told] : &g->plain[told];
 			g->groups[g->n] = (struct told_group){.told = (uint8_t)told, .topical = (uint8_t)topical};
 			number[told][topical] = (uint8_t)++g->n;
+			g->n_topical += topical != NO_TOPIC;
+			*first = *first ? *first : (uint16_t)g->n;
 		}
-		group_of[c] = number[told][topical];
-		g->groups[group_of[c] - 1].end++; /* how many, for now */
+		group_of[k] = (uint8_t)(number[told][topical] - 1);
+		g->groups[group_of[k]].end++; /* how many, for now */
 	}
 	g->groups[g->n++] = (struct told_group){.told = RANK_TOLD_CROSSES};
 	for (size_t i = 0; i < g->n; i++) {
@@ -127,16 +133,47 @@ static void group_columns(struct told_groups *g, const struct rank_part *parts, 
 		end = (uint8_t)(end + g->groups[i].end);
 		g->groups[i].end = g->groups[i].first;
 	}
-	for (size_t c = 0; c < N_COLUMNS; c++)
-		if (group_of[c])
-			g->columns[g->groups[group_of[c] - 1].end++] = (uint8_t)c;
-	for (size_t t = 0; t < N_RANK_TOLD; t++)
-		g->plain[t] = number[t][NO_TOPIC];
+	for (size_t k = 0; k < n_columns; k++)
+		g->columns[g->groups[group_of[k]].end++] = columns[k];
 }
 
-int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two, const struct example *e,
+enum { ROWS = 4 };
+
+/* Each group's sum for n rows, 1 or ROWS, which is known when this is compiled: a column that is looked up serves them all. */
+static inline __attribute__((always_inline)) void sum_rows(const struct told_groups *g, const double *columns,
+                                                           const double (*crosses)[N_CROSSES], size_t n, double *out)
+{
+	const uint8_t *column = g->columns;
+	for (size_t i = 0; i < g->n; i++) {
+		double all[ROWS] = {0};
+		for (const uint8_t *end = g->columns + g->groups[i].end; column < end; column++)
+			for (size_t r = 0; r < n; r++)
+				all[r] += columns[r * N_COLUMNS + *column];
+		for (size_t r = 0; r < n; r++)
+			out[r * g->n + i] = all[r];
+	}
+	for (size_t r = 0; r < n; r++) {
+		double all = 0;
+		for (size_t c = 0; c < N_CROSSES; c++)
+			all += crosses[r][c];
+		out[r * g->n + g->n - 1] = all;
+	}
+}
+
+static void sum_groups(const struct told_groups *g, const double *columns, const double (*crosses)[N_CROSSES], size_t n,
+                       double *out)
+{
+	size_t i = 0;
+	for (; i + ROWS <= n; i += ROWS)
+		sum_rows(g, columns + i * N_COLUMNS, crosses + i, ROWS, out + i * g->n);
+	for (; i < n; i++)
+		sum_rows(g, columns + i * N_COLUMNS, crosses + i, 1, out + i * g->n);
+}
+
+int rank_shortlist_parts(const struct rank_request *request, const struct rank_stage_two *two, const struct example *e,
                          const uint16_t *which, size_t n, struct arena *arena, struct rank_parts *out)
 {
+	const struct model *m = request->model;
 	struct rank_part parts[MODEL_MEMBERS_MAX];
 	const size_t n_parts = rank_parts(m, two, parts), n_numbers = n * N_COLUMNS;
 	const bool is_sum = m->kind == MODEL_ENSEMBLE;
@@ -144,8 +181,9 @@ int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two
 	double *of_one = is_sum ? arena_alloc(arena, n_numbers * sizeof(*of_one) + 1) : columns;
 	double (*crosses)[N_CROSSES] = arena_calloc(arena, n, sizeof(*crosses));
 	struct told_groups *groups = arena_alloc(arena, sizeof(*groups));
+	struct rank_filter *filter = arena_alloc(arena, sizeof(*filter));
 	bool linear = true;
-	if (!columns || !of_one || !crosses || !groups)
+	if (!columns || !of_one || !crosses || !groups || !filter)
 		return -ENOMEM;
 	if (is_sum)
 		memset(columns, 0, n_numbers * sizeof(*columns));
@@ -159,8 +197,13 @@ int rank_shortlist_parts(const struct model *m, const struct rank_stage_two *two
 		linear = linear && parts[k].model->kind != MODEL_GBDT;
 	}
 	group_columns(groups, parts, n_parts);
+	double *sums = arena_alloc(arena, n * groups->n * sizeof(*sums) + 1);
+	if (!sums)
+		return -ENOMEM;
+	sum_groups(groups, columns, (const double (*)[N_CROSSES])crosses, n, sums);
+	rank_filter_prepare(filter, request);
 	*out = (struct rank_parts){.columns = columns, .crosses = (const double (*)[N_CROSSES])crosses, .groups = groups,
-	                           .linear = linear};
+	                           .sums = sums, .filter = filter, .linear = linear};
 	return 0;
 }
 
@@ -180,13 +223,14 @@ struct stage_one {
 };
 
 static void find_stage_one(struct stage_one *s, const struct catalog *c, const struct rank_request *q,
-                           const struct example *e, size_t i, const struct rank_item *item, double part, bool linear)
+                           const struct example *e, size_t i, const struct rank_item *item, const struct rank_parts *parts,
+                           double part)
 {
 	double x = (double)e->columns[i * e->n_columns + COLUMN_STAGE_ONE];
 	double ahead = x - (double)e->mean[COLUMN_STAGE_ONE];
-	double worth = !linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
+	double worth = !parts->linear || fabs(ahead) < 1e-4 ? 0 : part / ahead;
 	s->worth = worth > 0 ? worth / RANK_ONE : 0;
-	s->n = worth > 0 ? rank_rows(q, item->segment, item->slot, catalog_view(c)->minute_ms, s->rows) : 0;
+	s->n = worth > 0 ? rank_rows(q, parts->filter, item->segment, item->slot, catalog_view(c)->minute_ms, s->rows) : 0;
 }
 
 /* ---- every row ---- */
@@ -224,8 +268,8 @@ size_t rank_shortlist_explain(const struct catalog *catalog, const struct rank_r
 	struct rows rows = {.out = out};
 	struct stage_one stage_one;
 	uint32_t topics[N_TOPICALS];
-	find_topics(request, item, columns, topics);
-	find_stage_one(&stage_one, catalog, request, e, i, item, columns[COLUMN_STAGE_ONE], parts->linear);
+	find_topics(request, parts->filter, item, columns, topics);
+	find_stage_one(&stage_one, catalog, request, e, i, item, parts, columns[COLUMN_STAGE_ONE]);
 	for (size_t c = 0; c < N_CROSSES; c++)
 		add_row(&rows, (struct rank_row){.code = codes[c], .told = RANK_TOLD_CROSSES, .contribution = parts->crosses[k][c]});
 	for (size_t c = 0; c < N_COLUMNS; c++)
@@ -260,103 +304,103 @@ enum { SUMS_MAX = N_COLUMNS + 1 + RANK_REASONS_MAX };
 /* Rows that say the same of the same topic, added up: a sum for each group of columns, then those of stage one's rows that go
  * with no group. Where a sum stands is where the largest of its rows that raise the story does. */
 struct told_sums {
+	const struct told_groups *groups;
+	uint32_t topics[N_TOPICALS];
 	size_t n;
 	double all[SUMS_MAX]; /* [n] */
 	double most[N_COLUMNS + 1]; /* of groups: the largest of stage one's rows in it, which stand nowhere; 0 none */
-	uint32_t topic[SUMS_MAX]; /* [n] */
-	uint8_t told[SUMS_MAX];   /* [n] */
-	double base;
+	const struct rank_reason *rest[RANK_REASONS_MAX]; /* [n - groups->n] the row of each sum behind the groups' */
+	uint16_t plain[N_RANK_TOLD]; /* 1 + the sum of what is told so and has no topic; 0 none */
+	double largest; /* of them and the base; 0 where none raises the story */
 };
 
+static unsigned told_of(const struct told_sums *s, size_t i)
+{
+	const struct told_groups *g = s->groups;
+	return i < g->n ? g->groups[i].told : told_features[s->rest[i - g->n]->feature];
+}
+
+static uint32_t topic_of(const struct told_sums *s, size_t i)
+{
+	const struct told_groups *g = s->groups;
+	return i < g->n ? s->topics[g->groups[i].topical] : s->rest[i - g->n]->topic;
+}
+
 /* Where the story has no topic of two kinds, they are told as one: the first group's. */
-static size_t joined_with(const struct told_groups *g, size_t i, const uint32_t topics[N_TOPICALS])
+static void join_without_topics(struct told_sums *s)
 {
-	size_t k = i;
-	if (i < g->n_topical && topics[g->groups[i].topical] == 0)
-		for (k = 0; g->groups[k].told != g->groups[i].told || topics[g->groups[k].topical] != 0;)
+	for (size_t i = 1; i < s->groups->n_topical; i++) {
+		size_t k = topic_of(s, i) ? i : 0;
+		while (k < i && (told_of(s, k) != told_of(s, i) || topic_of(s, k) != 0))
 			k++;
-	return k;
-}
-
-static void add_columns(struct told_sums *s, const struct told_groups *g, const double *columns,
-                        const uint32_t topics[N_TOPICALS])
-{
-	memset(s->all, 0, g->n * sizeof(*s->all));
-	memset(s->most, 0, g->n * sizeof(*s->most));
-	for (size_t i = 0; i < g->n; i++) {
-		const struct told_group *group = &g->groups[i];
-		double all = 0;
-		for (size_t k = group->first; k < group->end; k++)
-			all += columns[g->columns[k]];
-		s->all[joined_with(g, i, topics)] += all;
-		s->topic[i] = topics[group->topical];
-		s->told[i] = group->told;
+		if (k == i)
+			continue;
+		s->all[k] += s->all[i];
+		s->all[i] = 0;
 	}
-	s->n = g->n;
 }
 
-/* The sum that a row of stage one's goes with; s->n: none yet. No two rows are of one feature and topic, nor do two features
- * with a topic say the same. */
-static size_t sum_of(const struct told_sums *s, const struct told_groups *g, unsigned told, uint32_t topic,
-                     const uint32_t topics[N_TOPICALS])
+/* The number, plus 1, of the sum that a row of stage one's goes with; 0 none yet. No two features of groups with a topic say
+ * the same, and no two rows are of one feature and topic. */
+static size_t sum_of_row(const struct told_sums *s, const struct rank_reason *row)
 {
-	if (topic) {
-		for (size_t i = 0; i < g->n_topical; i++)
-			if (g->groups[i].told == told && topics[g->groups[i].topical] == topic)
-				return i;
-		return s->n;
-	}
-	size_t i = g->plain[told] ? g->plain[told] - 1u : g->n;
-	while (i < s->n && (s->told[i] != told || s->topic[i] != 0))
-		i++;
-	return i;
+	const unsigned told = told_features[row->feature];
+	if (row->topic == 0)
+		return s->plain[told];
+	const size_t number = s->groups->topical[told];
+	return number && topic_of(s, number - 1) == row->topic ? number : 0;
 }
 
-static void add_stage_one(struct told_sums *s, const struct told_groups *g, const struct stage_one *one,
-                          const uint32_t topics[N_TOPICALS])
+static void add_stage_one(struct told_sums *s, const struct stage_one *one)
 {
+	const struct told_groups *g = s->groups;
 	for (size_t r = 0; r < one->n; r++) {
 		const struct rank_reason *row = &one->rows[r];
-		const unsigned told = told_features[row->feature];
 		const double contribution = one->worth * row->contribution;
-		const size_t i = sum_of(s, g, told, row->topic, topics);
-		if (i == s->n) {
-			s->told[i] = (uint8_t)told;
-			s->topic[i] = row->topic;
-			s->all[i] = contribution;
-			s->n++;
+		const size_t number = sum_of_row(s, row);
+		if (number == 0) {
+			s->rest[s->n - g->n] = row;
+			s->all[s->n++] = contribution;
+			if (row->topic == 0)
+				s->plain[told_features[row->feature]] = (uint16_t)s->n;
 			continue;
 		}
-		s->all[i] += contribution;
-		if (i < g->n)
-			s->most[i] = contribution > s->most[i] ? contribution : s->most[i];
+		s->all[number - 1] += contribution;
+		if (number <= g->n)
+			s->most[number - 1] = contribution > s->most[number - 1] ? contribution : s->most[number - 1];
 	}
 }
 
-static void add_up(struct told_sums *s, const struct rank_item *item, const struct rank_parts *parts, size_t k,
-                   const struct stage_one *one, const uint32_t topics[N_TOPICALS])
+static void add_up(struct told_sums *s, const struct rank_item *item, const double *groups, const struct stage_one *one)
 {
-	const struct told_groups *g = parts->groups;
-	double all = 0;
-	add_columns(s, g, parts->columns + k * N_COLUMNS, topics);
-	for (size_t c = 0; c < N_CROSSES; c++)
-		s->all[g->n - 1] += parts->crosses[k][c];
+	const struct told_groups *g = s->groups;
+	double all = 0, largest = 0;
+	memcpy(s->all, groups, g->n * sizeof(*s->all));
+	memset(s->most, 0, g->n * sizeof(*s->most));
+	memcpy(s->plain, g->plain, sizeof(s->plain));
+	s->n = g->n;
+	join_without_topics(s);
 	if (one->worth != 0)
 		s->all[g->plain[RANK_TOLD_STAGE_ONE] - 1] = 0; /* in its rows */
-	add_stage_one(s, g, one, topics);
-	for (size_t i = 0; i < s->n; i++)
-		all += s->all[i];
-	s->base = (double)item->score / RANK_ONE - all;
+	add_stage_one(s, one);
+	for (size_t i = 0; i < s->n; i++) {
+		const double x = s->all[i];
+		all += x;
+		largest = x > largest ? x : largest;
+	}
+	const double base = (double)item->score / RANK_ONE - all;
+	s->largest = base > largest ? base : largest;
 }
 
 /* Where sum i stands; 0 where it has no column that raises the story, or one of stage one's rows raises it more. */
-static int sum_stands(const struct told_sums *s, const struct told_groups *g, const struct example *e, size_t slot,
-                      const double *columns, size_t i)
+static int sum_stands(const struct told_sums *s, const struct example *e, size_t slot, const double *columns, size_t i)
 {
-	size_t column = N_COLUMNS, end = i < g->n_topical ? g->n_topical : i + 1;
+	const struct told_groups *g = s->groups;
+	const size_t end = i < g->n_topical && topic_of(s, i) == 0 ? g->n_topical : i + 1; /* with those that join it */
+	size_t column = N_COLUMNS;
 	double largest = 0;
 	for (size_t k = i; k < end && i < g->n; k++) {
-		if (s->told[k] != s->told[i] || s->topic[k] != s->topic[i])
+		if (told_of(s, k) != told_of(s, i) || topic_of(s, k) != topic_of(s, i))
 			continue;
 		for (size_t at = g->groups[k].first; at < g->groups[k].end; at++) {
 			const size_t c = g->columns[at];
@@ -371,53 +415,69 @@ static int sum_stands(const struct told_sums *s, const struct told_groups *g, co
  * a story has less of than others is told where there is nothing else to tell. */
 static int telling(unsigned told, int stands)
 {
-	static const struct {
-		uint8_t own, plain;
-	} of[N_RANK_TOLD] = {
-		[RANK_TOLD_TOPIC_SHORT] = {.own = 1}, [RANK_TOLD_TOPIC_LONG] = {.own = 1}, [RANK_TOLD_SECTION] = {.own = 1},
-		[RANK_TOLD_SOURCE] = {.own = 1}, [RANK_TOLD_PLACE] = {.own = 1}, [RANK_TOLD_FOLLOW] = {.own = 1},
-		[RANK_TOLD_HOME] = {.own = 1}, [RANK_TOLD_TOPICS] = {.own = 1}, [RANK_TOLD_SIMILARITY] = {.own = 1},
-		[RANK_TOLD_CO_READ] = {.own = 1}, [RANK_TOLD_GRAMS] = {.own = 1},
-		[RANK_TOLD_BASE] = {.plain = 1}, [RANK_TOLD_CROSSES] = {.plain = 1},
-		[RANK_TOLD_STAGE_ONE] = {.plain = 1}, [RANK_TOLD_LANGUAGE] = {.plain = 1}, [RANK_TOLD_EXPLORE] = {.plain = 1},
-		[RANK_TOLD_HEAD_TO_HEAD] = {.plain = 1}, [RANK_TOLD_SEEN] = {.plain = 1}, [RANK_TOLD_READER] = {.plain = 1},
-		[RANK_TOLD_AGE] = {.plain = 1}, [RANK_TOLD_SHOWS] = {.plain = 1}};
+	static const int8_t more[N_RANK_TOLD] = {
+		[RANK_TOLD_TOPIC_SHORT] = 1, [RANK_TOLD_TOPIC_LONG] = 1, [RANK_TOLD_SECTION] = 1,
+		[RANK_TOLD_SOURCE] = 1, [RANK_TOLD_PLACE] = 1, [RANK_TOLD_FOLLOW] = 1,
+		[RANK_TOLD_HOME] = 1, [RANK_TOLD_TOPICS] = 1, [RANK_TOLD_SIMILARITY] = 1,
+		[RANK_TOLD_CO_READ] = 1, [RANK_TOLD_GRAMS] = 1,
+		[RANK_TOLD_BASE] = -1, [RANK_TOLD_CROSSES] = -1,
+		[RANK_TOLD_STAGE_ONE] = -1, [RANK_TOLD_LANGUAGE] = -1, [RANK_TOLD_EXPLORE] = -1,
+		[RANK_TOLD_HEAD_TO_HEAD] = -1, [RANK_TOLD_SEEN] = -1, [RANK_TOLD_READER] = -1,
+		[RANK_TOLD_AGE] = -1, [RANK_TOLD_SHOWS] = -1};
 	if (stands < 0 && told != RANK_TOLD_AGE && told != RANK_TOLD_PREMIUM)
 		return 0;
-	return 2 + of[told].own - of[told].plain;
+	return 2 + more[told];
 }
 
 /* The sums that are told, the most telling first, then the largest. */
 struct chosen {
 	size_t n;
 	struct choice {
-		size_t sum;
 		double all;
+		unsigned sum;
 		int telling, stands;
 	} choices[RANK_TOLD_MOST]; /* [n] */
 };
 
-static void choose(struct chosen *chosen, struct choice x)
+static bool choice_before(const struct choice *x, const struct choice *y)
 {
-	size_t k = chosen->n;
-	for (; k > 0; k--) {
-		const struct choice *before = &chosen->choices[k - 1];
-		if (x.telling < before->telling || (x.telling == before->telling && x.all <= before->all))
-			break;
-		if (k < RANK_TOLD_MOST)
-			chosen->choices[k] = *before;
-	}
-	if (k < RANK_TOLD_MOST)
-		chosen->choices[k] = x;
-	chosen->n += chosen->n < RANK_TOLD_MOST;
+	return x->telling != y->telling ? x->telling > y->telling : x->all > y->all;
 }
 
-static double largest_of(const struct told_sums *s)
+static void choose(struct chosen *chosen, const struct choice *x)
 {
-	double largest = s->base > 0 ? s->base : 0;
-	for (size_t i = 0; i < s->n; i++)
-		largest = s->all[i] > largest ? s->all[i] : largest;
-	return largest;
+	size_t k = chosen->n < RANK_TOLD_MOST ? chosen->n++ : RANK_TOLD_MOST - 1;
+	for (; k > 0 && choice_before(x, &chosen->choices[k - 1]); k--)
+		chosen->choices[k] = chosen->choices[k - 1];
+	chosen->choices[k] = *x;
+}
+
+/* Where a sum stands is asked only of those that it may bring among the chosen. */
+static void consider(struct chosen *chosen, const struct told_sums *s, size_t i, const struct example *e, size_t slot,
+                     const double *columns)
+{
+	const unsigned told = told_of(s, i);
+	const struct choice *last = chosen->n == RANK_TOLD_MOST ? &chosen->choices[RANK_TOLD_MOST - 1] : NULL;
+	struct choice x = {.all = s->all[i], .sum = (unsigned)i, .telling = telling(told, 1)};
+	if (last && !choice_before(&x, last))
+		return;
+	x.stands = sum_stands(s, e, slot, columns, i);
+	x.telling = telling(told, x.stands);
+	if (!last || choice_before(&x, last))
+		choose(chosen, &x);
+}
+
+static void choose_all(struct chosen *chosen, const struct told_sums *s, const struct example *e, size_t slot,
+                       const double *columns)
+{
+	const double largest = s->largest;
+	const size_t n = largest > 0 ? s->n : 0;
+	chosen->n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (s->all[i] * 20 >= largest)
+			consider(chosen, s, i, e, slot, columns);
+	while (chosen->n > 1 && chosen->choices[0].telling > 0 && chosen->choices[chosen->n - 1].telling == 0)
+		chosen->n--;
 }
 
 size_t rank_shortlist_tell(const struct catalog *catalog, const struct rank_request *request, const struct example *e,
@@ -428,24 +488,16 @@ size_t rank_shortlist_tell(const struct catalog *catalog, const struct rank_requ
 	struct chosen chosen;
 	struct stage_one stage_one;
 	struct told_sums sums;
-	uint32_t topics[N_TOPICALS];
-	find_topics(request, item, columns, topics);
-	find_stage_one(&stage_one, catalog, request, e, i, item, columns[COLUMN_STAGE_ONE], parts->linear);
-	add_up(&sums, item, parts, k, &stage_one, topics);
-	const double largest = largest_of(&sums);
-	chosen.n = 0;
-	for (size_t s = 0; s < sums.n && largest > 0; s++) {
-		if (sums.all[s] * 20 < largest)
-			continue;
-		const int where = sum_stands(&sums, parts->groups, e, i, columns, s);
-		choose(&chosen, (struct choice){s, sums.all[s], telling(sums.told[s], where), where});
-	}
-	while (chosen.n > 1 && chosen.choices[0].telling > 0 && chosen.choices[chosen.n - 1].telling == 0)
-		chosen.n--;
+	sums.groups = parts->groups;
+	find_topics(request, parts->filter, item, columns, sums.topics);
+	find_stage_one(&stage_one, catalog, request, e, i, item, parts, columns[COLUMN_STAGE_ONE]);
+	add_up(&sums, item, parts->sums + k * parts->groups->n, &stage_one);
+	choose_all(&chosen, &sums, e, i, columns);
 	for (size_t c = 0; c < chosen.n; c++) {
-		const size_t sum = chosen.choices[c].sum;
-		out[c] = (struct rank_row){.code = rank_told_names[sums.told[sum]], .told = sums.told[sum], .topic = sums.topic[sum],
-		                           .stands = chosen.choices[c].stands, .contribution = sums.all[sum]};
+		const struct choice *choice = &chosen.choices[c];
+		const unsigned told = told_of(&sums, choice->sum);
+		out[c] = (struct rank_row){.code = rank_told_names[told], .told = told, .topic = topic_of(&sums, choice->sum),
+		                           .stands = choice->stands, .contribution = choice->all};
 	}
 	return chosen.n;
 }

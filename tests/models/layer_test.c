@@ -95,6 +95,31 @@ static void test_rows_alone(void **state)
 	}
 }
 
+/* Units that stay below 0, that stay above, that cross it and that do not move. */
+static void test_multipliers(void **state)
+{
+	static struct sample s;
+	float values[MODEL_HIDDEN_MAX] = {0}, out[MODEL_HIDDEN_MAX];
+	size_t n_still = 0, n_moved = 0;
+	struct rng rng;
+	rng_seed(&rng, 7);
+	for (int round = 0; round < 100; round++) {
+		random_sample(&rng, &s);
+		for (size_t k = 0; k < s.layer.width; k++)
+			values[k] = rng_below(&rng, 3) ? random_number(&rng) : s.bias[k];
+		memcpy(out, values, sizeof(out));
+		layer_portable.multipliers(&s.layer, out);
+		for (size_t k = 0; k < s.layer.width; k++) {
+			const double a = (double)values[k], b = (double)s.bias[k];
+			const double slope = a != b ? (fmax(a, 0) - fmax(b, 0)) / (a - b) : b > 0;
+			assert_true(fabs((double)out[k] - (double)s.out[k] * slope) < 1e-4);
+			n_still += a == b && b > 0;
+			n_moved += a != b && (a > 0) != (b > 0);
+		}
+	}
+	assert_true(n_still > 100 && n_moved > 100);
+}
+
 static void test_backward(void **state)
 {
 	static struct sample s;
@@ -137,6 +162,9 @@ static void test_by_hand(void **state)
 	bias[0] = 1;
 	layer_portable.forward(&l, &rows[0][0], 2, values, scores);
 	assert_true(values[0] == 2 && values[8] == -2.5f && scores[0] == 4 && scores[1] == -2.5f);
+	layer_portable.multipliers(&l, values); /* from 1 to 2 by 1, from 1 to 0 by -3.5, each worth 2 */
+	layer_portable.multipliers(&l, values + 8);
+	assert_true(values[0] == 2 && fabsf(values[8] - 4 / 7.0f) < 1e-6f);
 	layer_portable.backward(&l, by, gains); /* 2 + 3 x 2; -1 - 1 x 2 */
 	assert_true(gains[0] == 8 && gains[1] == -3);
 	layer_portable.add_outer(&l, rows[1], by, sums); /* -1 x 2 on 1; .5 x 2 on 0 */
@@ -171,6 +199,11 @@ static void compare(const struct layer_kernels *k, const struct layer_kernels *o
 		other->forward(l, s.rows, s.n, b, scores[1]);
 		assert_memory_equal(a, b, s.n * l->width * sizeof(*a));
 		assert_memory_equal(scores[0], scores[1], s.n * sizeof(scores[0][0]));
+		for (size_t i = 0; i < s.n; i++) {
+			k->multipliers(l, a + i * l->width);
+			other->multipliers(l, b + i * l->width);
+		}
+		assert_memory_equal(a, b, s.n * l->width * sizeof(*a));
 		k->backward(l, s.bias, a);
 		other->backward(l, s.bias, b);
 		assert_memory_equal(a, b, bytes);
@@ -206,7 +239,7 @@ static void test_variants(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward), cmocka_unit_test(test_rows_alone),
-	                                   cmocka_unit_test(test_backward), cmocka_unit_test(test_by_hand),
-	                                   cmocka_unit_test(test_variants)};
+	                                   cmocka_unit_test(test_multipliers), cmocka_unit_test(test_backward),
+	                                   cmocka_unit_test(test_by_hand), cmocka_unit_test(test_variants)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ static void assert_near(double a, double b, double within)
 
 static void assert_interest(const struct profile *p, uint32_t topic, int64_t now_ms, double short_term, double long_term)
 {
-	struct profile_interest e = profile_read_topic(config, p, topic, now_ms);
+	struct profile_interest e = profile_read_topic(p, topic, profile_moment_of(config, p, now_ms));
 	assert_int_equal(e.topic, topic);
 	assert_near(e.short_term, short_term, 1e-6 + 1e-6 * fabs(short_term));
 	assert_near(e.long_term, long_term, 1e-6 + 1e-6 * fabs(long_term));

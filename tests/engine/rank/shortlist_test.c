@@ -274,10 +274,11 @@ static void test_parts_sum_to_scores(void **state)
 		assert_int_equal(rank_shortlist_score(m, by, e, &arena, scores), 0);
 		for (size_t i = 0; i < n; i++)
 			which[i] = (uint16_t)(n - 1 - i);
-		assert_int_equal(rank_shortlist_parts(m, by, e, which, n, &arena, &all), 0);
+		who.request.model = m;
+		assert_int_equal(rank_shortlist_parts(&who.request, by, e, which, n, &arena, &all), 0);
 		for (size_t k = 0; k < n; k++) {
 			double rest = scores[which[k]];
-			assert_int_equal(rank_shortlist_parts(m, by, e, &which[k], 1, &arena, &one), 0);
+			assert_int_equal(rank_shortlist_parts(&who.request, by, e, &which[k], 1, &arena, &one), 0);
 			for (size_t c = 0; c < N_COLUMNS; c++) {
 				assert_true(one.columns[c] == all.columns[k * N_COLUMNS + c]);
 				rest -= one.columns[c];
@@ -355,7 +356,7 @@ static int rows_of(const struct rank_request *q, const struct example *e, size_t
 {
 	struct rank_parts parts;
 	const uint16_t which[2] = {(uint16_t)((i + 1) % e->n), (uint16_t)i};
-	assert_int_equal(rank_shortlist_parts(q->model, &two, e, which, 2, &arena, &parts), 0);
+	assert_int_equal(rank_shortlist_parts(q, &two, e, which, 2, &arena, &parts), 0);
 	struct rank_row told[RANK_TOLD_MOST] = {0};
 	size_t n = rank_shortlist_explain(world.catalog, q, e, i, item, &parts, 1, rows);
 	check_told(rows, n, told, rank_shortlist_tell(world.catalog, q, e, i, item, &parts, 1, told));
@@ -449,6 +450,24 @@ static void test_what_stands_where(void **state)
 	}
 }
 
+/* Stage one's rows, as they come where every topic is looked up, stand among these, each times what a unit is worth. */
+static void check_own_rows(const struct rank_request *q, struct rank_item item, double worth, const struct rank_row *rows,
+                           size_t n)
+{
+	struct rank_reason own[RANK_REASONS_MAX];
+	assert_int_equal(rank_score(scratch, world.catalog, q, &item, 1, NULL), 0);
+	const size_t n_own = rank_explain(scratch, world.catalog, q, &item, own);
+	for (size_t i = 0; i < n_own; i++) {
+		size_t k = 0;
+		while (k < n && (strcmp(rows[k].code, rank_feature_names[own[i].feature]) != 0 || rows[k].topic != own[i].topic))
+			k++;
+		assert_true(k < n);
+		const double part = worth * own[i].contribution / RANK_ONE;
+		assert_true(fabs(rows[k].contribution - part) <= 1e-3 * fmax(1e-3, fabs(part)));
+	}
+	assert_true(n <= n_own + 1 && n >= n_own); /* and the base */
+}
+
 /* Where more of stage one's score counts for a story, the score's own rows say why; where less does, one row says so. */
 static void test_stage_one_in_its_rows(void **state)
 {
@@ -477,6 +496,8 @@ static void test_stage_one_in_its_rows(void **state)
 				continue;
 			rank_rows_sort(rows, (size_t)n_rows);
 			check_rows(e, items[i].listed, &items[i], rows, (size_t)n_rows);
+			if (worth > 0)
+				check_own_rows(&who.request, items[i], (double)worth, rows, (size_t)n_rows);
 			for (int k = 0; k < n_rows; k++) {
 				bool one = strcmp(rows[k].code, "stage_one") == 0;
 				assert_true(!one || worth < 0);
