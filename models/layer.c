@@ -82,12 +82,10 @@ INLINE lanes last_weights(const float *weights, size_t n)
 	return out;
 }
 
-/* The linear part's lanes of n_rows rows; 1, ROWS or MANY_ROWS, which is known when this is compiled. */
+/* Adds the linear part to the lanes of n_rows rows; 1, ROWS or MANY_ROWS, which is known when this is compiled. */
 INLINE void some_linear(const struct layer *l, const float *rows, size_t n_rows, lanes last, lanes sum[MANY_ROWS])
 {
 	size_t j = 0;
-	UNROLL for (size_t r = 0; r < n_rows; r++)
-		sum[r] = all(0);
 	for (; j + LAYER_LANES <= l->n_inputs; j += LAYER_LANES)
 		UNROLL for (size_t r = 0; r < n_rows; r++)
 			sum[r] = fused(*(const lanes *)(rows + r * l->n_inputs + j), *(const lanes *)(l->linear + j), sum[r]);
@@ -123,13 +121,15 @@ INLINE void some_rows(const struct layer *l, const float *rows, size_t n_rows, l
 {
 	lanes sum[MANY_ROWS];
 	size_t unit = 0;
-	some_linear(l, rows, n_rows, last, sum);
+	UNROLL for (size_t r = 0; r < n_rows; r++)
+		sum[r] = all(0);
 	for (; n_rows < MANY_ROWS && unit + VECTORS * LAYER_LANES <= l->width; unit += VECTORS * LAYER_LANES)
 		some_units(l, rows, n_rows, unit, VECTORS, values, sum);
 	if (n_rows < MANY_ROWS && unit + 2 * LAYER_LANES == l->width)
 		some_units(l, rows, n_rows, unit, 2, values, sum);
 	else if (unit < l->width)
 		some_units(l, rows, n_rows, unit, 1, values, sum);
+	some_linear(l, rows, n_rows, last, sum); /* last: its lanes would fill the registers that units' sums want */
 	if (n_rows == 1)
 		scores[0] = sum_of(sum[0]);
 	for (size_t r = 0; r + 4 <= n_rows; r += 4)
