@@ -73,8 +73,8 @@ static size_t n_words_of(const struct crosses *c, size_t slot)
 	return n < CROSS_WORDS ? n : CROSS_WORDS;
 }
 
-/* All that a story does not share with its section: as many for each, with CROSS_WORDS words at the end whether it has as many
- * or not. */
+/* All that a story does not share with its section: as many for each, with CROSS_WORDS words at the end whether it
+ * has as many or not. */
 static inline __attribute__((always_inline)) void put_story(const struct crosses *c, size_t slot, struct keys *l)
 {
 	const struct example_slot *s = &c->example->slots[slot];
@@ -131,8 +131,8 @@ static inline float sum_section(const struct crosses *c, const _Atomic float *we
 	return of->sum[place];
 }
 
-/* The weights lie all over a large table: those of the stories to come are on their way while some are added up. Without a
- * branch for words that are not there: which stories have fewer is anyone's guess. */
+/* The weights lie all over a large table: those of the stories to come are on their way while some are added up.
+ * Without a branch for words that are not there: which stories have fewer is anyone's guess. */
 int rank_crosses_sum(const struct crosses *c, const _Atomic float *weights, struct arena *arena, float *sums)
 {
 	enum { AHEAD = 48 /* keys */ };
