@@ -103,6 +103,8 @@ int main(int argc, char **argv)
 	float *squares = calloc(n_params, sizeof(*squares));
 	if (!crosses || !learned || !squares)
 		must(-ENOMEM);
+	for (size_t i = 0; i < CROSSES; i++) /* in memory of their own */
+		atomic_init(&crosses[i], (float)(rng_double(&w.rng) - 0.5) / 8);
 	model_params_init(model, 1, learned->params, squares);
 	for (size_t i = 0; i < n_params; i++)
 		learned->params[i] = (float)(rng_double(&w.rng) - 0.5);

@@ -166,8 +166,8 @@ static bool all_finite(const float *x, size_t n)
 	return true;
 }
 
-/* A model that was saved in another version or shape begins anew, as does one whose weights stood in another order (records
- * of versions before). */
+/* A model that was saved in another version or shape begins anew, as does one whose weights stood in another order
+ * (records of versions before). */
 static int load_model(struct learning *m, struct store_txn *txn)
 {
 	uint8_t key[KEY_MAX];

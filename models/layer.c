@@ -1,11 +1,11 @@
-/* As engine/rank/kernels.c: each loop is written once and compiled for each kind of machine. Sums of products say themselves
- * where a product is not rounded before it is added (fused): the compiler fuses nothing by itself (meson.build), so that a
- * machine without such an instruction, which works it out at length, comes to the same.
+/* As engine/rank/kernels.c: each loop is written once and compiled for each kind of machine. Sums of products say
+ * themselves where a product is not rounded before it is added (fused): the compiler fuses nothing by itself
+ * (meson.build), so that a machine without such an instruction, which works it out at length, comes to the same.
  *
- * The layer goes over four rows and up to three vectors of units at a time, whose sums stay in registers while the inputs
- * pass: each weight that is fetched serves four rows, each input 24 units. Where one vector holds all units it is eight rows:
- * as many sums as a machine that takes four cycles for each, two at once, has to have under way. Four vectors are summed up
- * together. */
+ * The layer goes over four rows and up to three vectors of units at a time, whose sums stay in registers while the
+ * inputs pass: each weight that is fetched serves four rows, each input 24 units. Where one vector holds all units
+ * it is eight rows: as many sums as a machine that takes four cycles for each, two at once, has to have under way.
+ * Four vectors are summed up together. */
 #include "models/layer.h"
 
 #include <math.h>

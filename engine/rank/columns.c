@@ -99,16 +99,23 @@ const struct model_names rank_model_names = {
 	.features = rank_feature_names, .columns = rank_column_names, .groups = rank_column_groups,
 	.crosses = rank_cross_names, .n_features = N_FEATURES, .n_columns = N_COLUMNS, .n_crosses = N_CROSSES};
 
+static const float by_scales[N_COLUMNS] = {
+#define BY_SCALE(id, name, group, told, scale) [COLUMN_##id] = 1.0f / (scale),
+	COLUMNS(BY_SCALE)
+#undef BY_SCALE
+};
+
 enum { Z_MOST = 6, C_MOST = 8 };
 
 void rank_input_scales(const struct model *m, const struct example *e, float by_z[N_COLUMNS], float by_c[N_COLUMNS],
                        float most[N_COLUMNS])
 {
 	for (size_t c = 0; c < N_COLUMNS; c++) {
-		bool on = m->columns[c], spread = on && e->deviation[c] > 1e-5f;
+		const bool on = m->columns[c], spread = on && e->deviation[c] > 1e-5f;
+		const float most_z = spread ? Z_MOST * e->deviation[c] : INFINITY, most_c = on ? C_MOST * scales[c] : INFINITY;
 		by_z[c] = spread ? 1 / e->deviation[c] : 0;
-		by_c[c] = on ? 1 / scales[c] : 0;
-		most[c] = spread ? fminf(Z_MOST * e->deviation[c], C_MOST * scales[c]) : on ? C_MOST * scales[c] : INFINITY;
+		by_c[c] = on ? by_scales[c] : 0;
+		most[c] = most_z < most_c ? most_z : most_c;
 	}
 }
 

@@ -8,7 +8,8 @@
 #include "engine/learn/example.h"
 #include "models/model.h"
 
-/* What is worked out for an array of columns ends behind the last that is looked at: those that cost most stand last. */
+/* What is worked out for an array of columns ends behind the last that is looked at: those that models/learned.json
+ * leaves out stand last. */
 enum column {
 	/* Four for each half-life: clicks, shows, click-through, lift. */
 	COLUMN_POPULARITY,

@@ -67,7 +67,14 @@ static inline void put_section(const struct crosses *c, uint32_t section, struct
 		put(l, CROSS_SECTION_HOUR, key_of_pair(CROSS_SECTION_HOUR, section, c->hour));
 }
 
-/* All that a story does not share with its section. */
+static size_t n_words_of(const struct crosses *c, size_t slot)
+{
+	const size_t n = c->example->slots[slot].n_words;
+	return n < CROSS_WORDS ? n : CROSS_WORDS;
+}
+
+/* All that a story does not share with its section: as many for each, with CROSS_WORDS words at the end whether it
+ * has as many or not. */
 static inline __attribute__((always_inline)) void put_story(const struct crosses *c, size_t slot, struct keys *l)
 {
 	const struct example_slot *s = &c->example->slots[slot];
@@ -80,8 +87,7 @@ static inline __attribute__((always_inline)) void put_story(const struct crosses
 		const uint32_t n_shows = (uint32_t)lrintf(2 * x[COLUMN_SEEN]);
 		put(l, CROSS_CTR_SHOWS, key_of_pair(CROSS_CTR_SHOWS, ctr_step(x[COLUMN_CTR + 3]), n_shows));
 	}
-	const size_t n_words = !c->on[CROSS_WORD] ? 0 : s->n_words < CROSS_WORDS ? s->n_words : CROSS_WORDS;
-	for (size_t i = 0; i < n_words; i++)
+	for (size_t i = 0; c->on[CROSS_WORD] && i < CROSS_WORDS; i++)
 		put(l, CROSS_WORD, key_of(CROSS_WORD, s->words[i]));
 }
 
@@ -91,6 +97,7 @@ size_t rank_crosses(const struct crosses *c, size_t slot, uint32_t out[CROSS_SLO
 	l.kind = kind;
 	put_section(c, c->example->slots[slot].section, &l);
 	put_story(c, slot, &l);
+	l.n -= c->on[CROSS_WORD] ? CROSS_WORDS - n_words_of(c, slot) : 0;
 	kernels_best()->mix(out, l.n, c->mask);
 	return l.n;
 }
@@ -116,44 +123,47 @@ static inline float sum_section(const struct crosses *c, const _Atomic float *we
 		uint32_t at[2];
 		struct keys l = {.out = at};
 		put_section(c, section, &l);
-		kernels_best()->mix(at, l.n, c->mask);
 		of->section[place] = section;
 		of->sum[place] = 0;
 		for (size_t k = 0; k < l.n; k++)
-			of->sum[place] += weight_at(weights, at[k]);
+			of->sum[place] += weight_at(weights, kernel_mix(at[k]) & c->mask);
 	}
 	return of->sum[place];
 }
 
-/* The weights lie all over a large table: those of the stories to come are on their way while some are added up. */
+/* The weights lie all over a large table: those of the stories to come are on their way while some are added up.
+ * Without a branch for words that are not there: which stories have fewer is anyone's guess. */
 int rank_crosses_sum(const struct crosses *c, const _Atomic float *weights, struct arena *arena, float *sums)
 {
 	enum { AHEAD = 48 /* keys */ };
-	const size_t n = c->example->n;
+	static const float counts[CROSS_WORDS + 1][CROSS_WORDS] = {{0}, {1}, {1, 1}, {1, 1, 1}, {1, 1, 1, 1}};
+	const size_t n = c->example->n, n_words = c->on[CROSS_WORD] ? CROSS_WORDS : 0;
 	struct section_sums sections;
-	uint32_t *keys = arena_alloc(arena, (n * CROSS_SLOTS_MAX + 1) * sizeof(*keys));
-	uint16_t *ends = arena_alloc(arena, n * sizeof(*ends) + 1);
+	uint32_t *keys = arena_alloc(arena, (n * CROSS_SLOTS_MAX + AHEAD) * sizeof(*keys));
 	struct keys l = {.out = keys};
-	if (!keys || !ends)
+	if (!keys)
 		return -ENOMEM;
 	memset(sections.section, 0, sizeof(sections.section));
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		put_story(c, i, &l);
-		ends[i] = (uint16_t)l.n;
-	}
+	memset(keys + l.n, 0, AHEAD * sizeof(*keys));
 	kernels_best()->mix(keys, l.n, c->mask);
-	for (size_t k = 0; k < l.n && k < AHEAD; k++)
+	for (size_t k = 0; k < AHEAD; k++)
 		__builtin_prefetch(&weights[keys[k]]);
-	for (size_t i = 0, k = 0; i < n; i++) {
+	const size_t n_others = n > 0 ? l.n / n - n_words : 0;
+	for (size_t i = 0; i < n; i++) {
+		const float *count = counts[n_words_of(c, i)];
 		float sum = sum_section(c, weights, c->example->slots[i].section, &sections);
-		for (; k < ends[i]; k++) {
-			if (k + AHEAD < l.n)
-				__builtin_prefetch(&weights[keys[k + AHEAD]]);
-			sum += weight_at(weights, keys[k]);
+		for (size_t k = 0; k < n_others; k++, keys++) {
+			__builtin_prefetch(&weights[keys[AHEAD]]);
+			sum += weight_at(weights, *keys);
+		}
+		for (size_t k = 0; k < n_words; k++, keys++) {
+			__builtin_prefetch(&weights[keys[AHEAD]]);
+			sum += weight_at(weights, *keys) * count[k];
 		}
 		sums[i] = sum;
 	}
 	return 0;
 }
-_Static_assert(EXAMPLE_SLOTS_MAX * CROSS_SLOTS_MAX <= UINT16_MAX && LIMIT_FEED_DEPTH * CROSS_SLOTS_MAX <= UINT16_MAX,
-               "keys are counted in 16 bits");
+_Static_assert(CROSS_WORDS == 4, "counts of each");

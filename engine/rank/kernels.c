@@ -66,7 +66,8 @@ INLINE void moments_of_some(const float *x, size_t n, size_t stride, size_t n_co
 	}
 }
 
-/* As many at once as there are registers for, then fewer, the last of them together with some that were taken before. */
+/* As many at once as there are registers for, then fewer, the last of them together with some that were taken
+ * before. */
 INLINE void moments(const float *x, size_t n, size_t stride, size_t n_columns, float *mean, float *deviation)
 {
 	size_t c = 0;

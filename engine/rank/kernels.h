@@ -9,8 +9,8 @@
 struct kernels {
 	/* x[n] = ln x, of positive normal numbers: to within 2e-7 of the exact one, or of that part where it is more than 1. */
 	void (*logs)(float *x, size_t n);
-	/* Mean and standard deviation (of the whole, not of a sample) of each of the first n_columns columns of x[n][stride].
-	 * n > 0. */
+	/* Mean and standard deviation (of the whole, not of a sample) of each of the first n_columns columns of
+	 * x[n][stride]. n > 0. */
 	void (*moments)(const float *x, size_t n, size_t stride, size_t n_columns, float *mean, float *deviation);
 	/* How many of x[n] are over x[which[i]], into out[i] of n_which. */
 	void (*ranks)(const float *x, size_t n, const uint16_t *which, size_t n_which, uint16_t *out);

@@ -48,7 +48,8 @@ static size_t whole_vectors(size_t n_columns)
 	return n < N_COLUMNS ? n : N_COLUMNS;
 }
 
-/* Behind these a shortlist's columns are 0 for all: what every shortlist has, and what the model asks for, stands before. */
+/* Behind these a shortlist's columns are 0 for all: what every shortlist has, and what the model asks for, stands
+ * before. */
 static size_t n_measured(const struct model *m)
 {
 	size_t n = N_COLUMNS;
@@ -317,9 +318,9 @@ static void merge_places(const struct ranked *r, uint32_t *places, size_t n, uin
 		}
 }
 
-/* Places of n, best first, into the lower halves of places[n]; other: scratch of the same size. First by where a score stands
- * between the lowest and the highest, in 14 bits, seven at a time from the lowest (radix sort); then those alike among
- * themselves. */
+/* Places of n, best first, into the lower halves of places[n]; other: scratch of the same size. First by where a
+ * score stands between the lowest and the highest, in 14 bits, seven at a time from the lowest (radix sort); then
+ * those alike among themselves. */
 static void sort_places(const struct ranked *r, size_t n, uint32_t *restrict places, uint32_t *restrict other)
 {
 	enum { BITS = 7, DIGITS = 1 << BITS, LOW = 16, HIGH = LOW + BITS };

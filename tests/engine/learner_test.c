@@ -544,7 +544,7 @@ static void test_damaged_records(void **state)
 			assert_int_equal(load(l, f->store), -EINVAL);
 			learner_free(l);
 		}
-		for (uint8_t version = 1; name[0] == 'm' && version <= 2; version++) { /* weights in another order: it begins anew */
+		for (uint8_t version = 1; name[0] == 'm' && version <= 2; version++) { /* in another order: begins anew */
 			memcpy(bytes, value.data, value.len);
 			bytes[0] = (char)version;
 			put_now(f->store, TABLE_LEARNT, at, whole);
