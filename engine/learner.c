@@ -173,6 +173,10 @@ int learner_set_models(struct learner *l, const struct model *const *models, siz
 			next[k]->changed = true;
 		}
 	}
+	bool asks_rank = false;
+	for (size_t i = 0; i < n; i++)
+		asks_rank = asks_rank || (next[i] && models[i]->learn.crosses[CROSS_RANK_LENGTH]);
+	atomic_store_explicit(&l->asks_rank, asks_rank, memory_order_relaxed);
 	for (int k = 0; k < CATALOG_MODELS; k++) /* once it can't be found in any place */
 		if (before[k] && !kept[k])
 			epoch_retire(l->epoch, before[k], free_learning);
@@ -448,6 +452,11 @@ const struct signals *learner_signals(const struct learner *l)
 const struct kin_space *learner_space(const struct learner *l)
 {
 	return atomic_load_explicit(&l->space, memory_order_acquire);
+}
+
+bool learner_asks_rank(const struct learner *l)
+{
+	return atomic_load_explicit(&l->asks_rank, memory_order_relaxed);
 }
 
 const struct rank_learned *learner_learned(const struct learner *l, unsigned model_slot)

@@ -37,6 +37,8 @@ int learner_publish(struct learner *l) __attribute__((warn_unused_result));
 /* Any thread inside the epoch. */
 const struct signals *learner_signals(const struct learner *l);
 const struct kin_space *learner_space(const struct learner *l); /* NULL: too little was read yet */
+/* Whether a model that learns looks at ranks by click-through (ctr_rank of an example's slots). */
+bool learner_asks_rank(const struct learner *l);
 const struct rank_learned *learner_learned(const struct learner *l, unsigned model_slot); /* NULL: does not learn */
 
 /* Checkpoints, in one transaction: all that changed, if anything did. learner_saved tells whether that was committed. */

@@ -47,6 +47,7 @@ struct learner {
 	uint64_t through, n_learnt, n_fallbacks;
 	bool dirty, saving; /* something changed since the last checkpoint; one is under way */
 	struct learning *_Atomic learning[CATALOG_MODELS]; /* NULL: does not learn */
+	_Atomic bool asks_rank;
 	struct kept *ring; /* [n_ring], the next to be replaced at ring_at */
 	size_t n_ring, ring_at, n_kept;
 	/* scratch of a step */

@@ -119,7 +119,9 @@ int query_waiting(struct engine_worker *w, struct arena *arena, const struct que
 	}
 	if (n_slots == 0)
 		return 0;
-	int r = rank_shortlist_by_ctr(query->example, which, n_slots, arena);
+	int r = 0;
+	if (learner_asks_rank(w->engine->learner))
+		r = rank_shortlist_by_ctr(query->example, which, n_slots, arena);
 	if (r < 0)
 		return r;
 	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, query->rank.model);

@@ -410,11 +410,13 @@ static void test_models_that_come_and_go(void **state)
 	assert_true(is_as_new(learned_of(l, 0), &changed[0]) && is_as_new(learned_of(l, 1), &changed[1]));
 	assert_int_equal(learned_of(l, 0)->step, 0);
 	struct model renamed = changed[0];
+	assert_false(learner_asks_rank(l));
+	renamed.learn.crosses[CROSS_RANK_LENGTH] = true;
 	learn(l, f->store, 41, 50);
 	snprintf(renamed.name, sizeof(renamed.name), "another");
 	list[0] = &renamed;
 	assert_int_equal(learner_set_models(l, list, 1), 0);
-	assert_true(is_as_new(learned_of(l, 0), &renamed));
+	assert_true(is_as_new(learned_of(l, 0), &renamed) && learner_asks_rank(l));
 	assert_true(retired_watch(NULL, NULL) > 4); /* what was learnt, and the four that are gone */
 	learner_free(l);
 }
