@@ -36,19 +36,18 @@ def shipped(file_name, **changes):
         return dict(json.load(file), **changes)
 
 
-def learned(version="1", **changes):
-    model = shipped("learned", version=version, **changes)
+def learned(version="1", kind="mlp", **changes):
+    """The shipped one with a hidden layer, which asks the most of what is kept."""
+    model = shipped("learned", version=version, kind=kind, **changes)
     # Quick enough to be seen in few slates.
-    model["learn"].update(delay_s=DELAY, rate=0.05, g0=10, hidden_rate=0.02, lean=0)
+    model["learn"].update(delay_s=DELAY, rate=0.05, g0=10, lean=0)
+    model["learn"].update({"hidden": 8, "hidden_rate": 0.02, "replays": 2, "memory": 5000} if kind == "mlp" else {})
     return model
 
 
 def straight():
     """Linear in every column there is, head to head and co-reading too."""
-    model = learned(name="straight", kind="online", shortlist={"prior": {"stage_one": 1}})
-    for name in ("hidden", "hidden_rate", "replays", "memory"):
-        del model["learn"][name]
-    return model
+    return learned(name="straight", kind="online", shortlist={"prior": {"stage_one": 1}})
 
 
 class Learn(unittest.TestCase):

@@ -12,11 +12,17 @@ import time
 from server import Server, read_lines, run, select_wait
 
 CLIENTS, SLATES = 4, int(os.environ.get("REPLAY_SLATES", "60"))  # slates a client
+MODELS = ("learned", "units")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def write_model(folder, model):
+    with open(os.path.join(folder, model["name"] + ".json"), "w", encoding="utf-8") as file:
+        json.dump(model, file)
+
+
 def models_folder():
-    """The shipped models, the learning one without its delay and with every cross."""
+    """The shipped models, the learning one without its delay and with every cross, by itself and with a hidden layer."""
     folder = tempfile.mkdtemp(prefix="mynews-models-")
     source = os.path.join(HERE, "..", "..", "models")
     for name in os.listdir(source):
@@ -26,8 +32,10 @@ def models_folder():
             if "learn" in model:
                 model["learn"]["delay_s"] = 0
                 del model["learn"]["crosses"]["without"]
-            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-                json.dump(model, file)
+                units = dict(model, name="units", kind="mlp",
+                             learn=dict(model["learn"], hidden=8, hidden_rate=0.01, replays=2, memory=5000))
+                write_model(folder, units)
+            write_model(folder, model)
     return folder
 
 
@@ -37,7 +45,7 @@ def play(server, number, stories, failures):
     try:
         for i in range(SLATES):
             user = f"reader-{rng.randrange(20)}"
-            status, feed = client.get(f"/v1/users/{user}/feed?limit=10&model=learned")
+            status, feed = client.get(f"/v1/users/{user}/feed?limit=10&model={MODELS[i % 2]}")
             assert status == 200, (status, feed)
             seen = feed["items"][:rng.randrange(3, 10)]
             events = [{"user_id": user, "article_id": item["article"]["id"], "type": "impression",
@@ -100,8 +108,7 @@ def main():
         with open(path, encoding="utf-8") as file:
             model = json.load(file)
         model["learn"]["rate"] *= 2
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(model, file)
+        write_model(folder, model)
         status, out, _ = run("check", "--data", data, "--scores", "--models", folder)
         assert status == 1 and "largest difference" in out, out
     finally:
