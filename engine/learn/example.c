@@ -120,7 +120,8 @@ static int get_document(struct byte_reader *r, struct example *e)
 	return 0;
 }
 
-/* Some of the columns stood in another order in records of version 1, of rows[n] of which this makes today's. */
+/* Some of the columns (rank/columns.h) stood in another order in records of version 1, of rows[n] of which this makes the
+ * order of version 2. A later order wants a version of its own, and the way from this one. */
 static void set_in_order(float *rows, size_t n, size_t n_columns)
 {
 	enum { FIRST = 29, N = 51 };

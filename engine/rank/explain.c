@@ -1,5 +1,6 @@
 /* Why a score is what it is: the score's definition written out row by row, from the profile and the columns as they
- * stand, with no index. It is slow, a few microseconds an article, and it is what the fast ways are held to. */
+ * stand, with no index. It is slow, a few microseconds an article, and it is what the fast ways are held to. Who asks for
+ * many stories of one request makes a filter first, which spares looking up what has nothing to do with the reader. */
 #include <math.h>
 #include <string.h>
 

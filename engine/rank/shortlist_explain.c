@@ -137,37 +137,20 @@ static void group_columns(struct told_groups *g, const struct rank_part *parts, 
 		g->columns[g->groups[group_of[k]].end++] = columns[k];
 }
 
-enum { ROWS = 4 };
-
-/* Each group's sum for n rows, 1 or ROWS, which is known when this is compiled: a column that is looked up serves them all. */
-static inline __attribute__((always_inline)) void sum_rows(const struct told_groups *g, const double *columns,
-                                                           const double (*crosses)[N_CROSSES], size_t n, double *out)
-{
-	const uint8_t *column = g->columns;
-	for (size_t i = 0; i < g->n; i++) {
-		double all[ROWS] = {0};
-		for (const uint8_t *end = g->columns + g->groups[i].end; column < end; column++)
-			for (size_t r = 0; r < n; r++)
-				all[r] += columns[r * N_COLUMNS + *column];
-		for (size_t r = 0; r < n; r++)
-			out[r * g->n + i] = all[r];
-	}
-	for (size_t r = 0; r < n; r++) {
-		double all = 0;
-		for (size_t c = 0; c < N_CROSSES; c++)
-			all += crosses[r][c];
-		out[r * g->n + g->n - 1] = all;
-	}
-}
-
+/* Each group's sum for every row. */
 static void sum_groups(const struct told_groups *g, const double *columns, const double (*crosses)[N_CROSSES], size_t n,
                        double *out)
 {
-	size_t i = 0;
-	for (; i + ROWS <= n; i += ROWS)
-		sum_rows(g, columns + i * N_COLUMNS, crosses + i, ROWS, out + i * g->n);
-	for (; i < n; i++)
-		sum_rows(g, columns + i * N_COLUMNS, crosses + i, 1, out + i * g->n);
+	for (size_t r = 0; r < n; r++, columns += N_COLUMNS, out += g->n) {
+		for (size_t i = 0; i < g->n; i++) {
+			double all = 0;
+			for (size_t at = g->groups[i].first; at < g->groups[i].end; at++)
+				all += columns[g->columns[at]];
+			out[i] = all;
+		}
+		for (size_t c = 0; c < N_CROSSES; c++) /* the last group's */
+			out[g->n - 1] += crosses[r][c];
+	}
 }
 
 int rank_shortlist_parts(const struct rank_request *request, const struct rank_stage_two *two, const struct example *e,
