@@ -9,6 +9,7 @@
 #include "models/layer.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "models/model.h"
@@ -24,6 +25,11 @@ typedef int32_t masks __attribute__((vector_size(LAYER_LANES * sizeof(int32_t)),
 INLINE lanes all(float x)
 {
 	return (lanes){x, x, x, x, x, x, x, x};
+}
+
+INLINE masks all_of(int32_t x)
+{
+	return (masks){x, x, x, x, x, x, x, x};
 }
 
 INLINE lanes fused(lanes x, lanes y, lanes sum)
@@ -148,6 +154,83 @@ INLINE void forward(const struct layer *l, const float *rows, size_t n, float *v
 		some_rows(l, rows + row * l->n_inputs, 1, last, values ? values + row * l->width : NULL, scores + row);
 }
 
+INLINE lanes size_of(lanes x)
+{
+	return (lanes)((masks)x & all_of(INT32_MAX));
+}
+
+INLINE bool is_any(masks x)
+{
+	uint64_t pairs[LAYER_LANES / 2];
+	memcpy(pairs, &x, sizeof(pairs));
+	return ((pairs[0] | pairs[1]) | (pairs[2] | pairs[3])) != 0;
+}
+
+INLINE void distances(const struct layer_rows *rows, size_t n, size_t n_inputs, float *out, uint8_t *beyond)
+{
+	const float *x = rows->x;
+	for (size_t i = 0; i < n; i++, x += rows->stride, out += n_inputs) {
+		masks over = {0};
+		bool any = false;
+		size_t j = 0;
+		for (; j + LAYER_LANES <= n_inputs; j += LAYER_LANES) {
+			const lanes d = *(const lanes *)(x + j) - *(const lanes *)(rows->mean + j);
+			*(lanes *)(out + j) = d;
+			over |= (masks)(size_of(d) > *(const lanes *)(rows->most + j));
+		}
+		for (; j < n_inputs; j++) {
+			out[j] = x[j] - rows->mean[j];
+			any = any || fabsf(out[j]) > rows->most[j];
+		}
+		beyond[i] = any || is_any(over);
+	}
+}
+
+/* n_rows rows: 1 or ROWS, which is known when this is compiled. In the order of some_linear. */
+INLINE void some_distances(const struct layer *l, const struct layer_rows *rows, const float *x, size_t n_rows, lanes last,
+                           float *scores, uint8_t *beyond)
+{
+	const size_t n = l->n_inputs;
+	lanes sum[ROWS];
+	masks over[ROWS], any = {0};
+	size_t j = 0;
+	UNROLL for (size_t r = 0; r < n_rows; r++) {
+		sum[r] = all(0);
+		over[r] = (masks){0};
+	}
+	for (; j + LAYER_LANES <= n; j += LAYER_LANES)
+		UNROLL for (size_t r = 0; r < n_rows; r++) {
+			const lanes d = *(const lanes *)(x + r * rows->stride + j) - *(const lanes *)(rows->mean + j);
+			over[r] |= (masks)(size_of(d) > *(const lanes *)(rows->most + j));
+			sum[r] = fused(d, *(const lanes *)(l->linear + j), sum[r]);
+		}
+	if (j < n)
+		UNROLL for (size_t r = 0; r < n_rows; r++) {
+			const lanes d = last_of(x + r * rows->stride, n) - last_of(rows->mean, n);
+			over[r] |= (masks)(size_of(d) > last_of(rows->most, n));
+			sum[r] = fused(d, last, sum[r]);
+		}
+	UNROLL for (size_t r = 0; r < n_rows; r++)
+		any |= over[r];
+	memset(beyond, 0, n_rows);
+	for (size_t r = 0; is_any(any) && r < n_rows; r++)
+		beyond[r] = is_any(over[r]);
+	if (n_rows == 1)
+		scores[0] = sum_of(sum[0]);
+	else
+		sums_of(sum, scores);
+}
+
+INLINE void linear(const struct layer *l, const struct layer_rows *rows, size_t n, float *scores, uint8_t *beyond)
+{
+	const lanes last = last_weights(l->linear, l->n_inputs);
+	size_t row = 0;
+	for (; row + ROWS <= n; row += ROWS)
+		some_distances(l, rows, rows->x + row * rows->stride, ROWS, last, scores + row, beyond + row);
+	for (; row < n; row++)
+		some_distances(l, rows, rows->x + row * rows->stride, 1, last, scores + row, beyond + row);
+}
+
 INLINE void multipliers(const struct layer *l, float *values)
 {
 	const lanes least = all(1e-9f);
@@ -228,6 +311,16 @@ INLINE void adagrad(float *restrict params, float *restrict squares, const float
 	{ \
 		forward(l, rows, n, values, scores); \
 	} \
+	attribute static void distances_##name(const struct layer_rows *rows, size_t n, size_t n_inputs, float *out, \
+	                                       uint8_t *beyond) \
+	{ \
+		distances(rows, n, n_inputs, out, beyond); \
+	} \
+	attribute static void linear_##name(const struct layer *l, const struct layer_rows *rows, size_t n, float *scores, \
+	                                    uint8_t *beyond) \
+	{ \
+		linear(l, rows, n, scores, beyond); \
+	} \
 	attribute static void multipliers_##name(const struct layer *l, float *values) \
 	{ \
 		multipliers(l, values); \
@@ -252,7 +345,7 @@ INLINE void adagrad(float *restrict params, float *restrict squares, const float
 	{ \
 		adagrad(params, squares, gradient, rate, n); \
 	} \
-	const struct layer_kernels layer_##name = {forward_##name, multipliers_##name, backward_##name, add_##name, \
+	const struct layer_kernels layer_##name = {forward_##name, distances_##name, linear_##name, multipliers_##name, backward_##name, add_##name, \
 	                                            add_outer_##name, any_##name, adagrad_##name};
 /* NOLINTEND(bugprone-macro-parentheses) */
 

@@ -21,6 +21,13 @@ struct layer {
 	size_t n_used;
 };
 
+/* Rows that inputs are measured in: an input is a row's number less their mean. */
+struct layer_rows {
+	const float *x;           /* [n][stride] */
+	size_t stride;            /* at least the layer's n_inputs */
+	const float *mean, *most; /* [n_inputs] */
+};
+
 static inline size_t layer_width(size_t n_units)
 {
 	return (n_units + LAYER_LANES - 1) / LAYER_LANES * LAYER_LANES;
@@ -29,6 +36,10 @@ static inline size_t layer_width(size_t n_units)
 struct layer_kernels {
 	/* Scores of rows[n][n_inputs] into scores[n], and the units' values into values[n][width]; NULL: not wanted. */
 	void (*forward)(const struct layer *l, const float *rows, size_t n, float *values, float *scores);
+	/* out[n][n_inputs] = x - mean; whether any of a row's is further than most either way, into beyond[n]. */
+	void (*distances)(const struct layer_rows *rows, size_t n, size_t n_inputs, float *out, uint8_t *beyond);
+	/* The same forward of a layer without units, by itself: scores and beyond as by distances and forward. */
+	void (*linear)(const struct layer *l, const struct layer_rows *rows, size_t n, float *scores, uint8_t *beyond);
 	/* What a unit's rise is by each unit of what moved it from its bias, times what the unit counts, in place of the units'
 	 * values[width]. Where it hardly moves, the rise is the gradient's. */
 	void (*multipliers)(const struct layer *l, float *values);

@@ -338,9 +338,10 @@ int model_shortlist_score(const struct model *m, const float *params, const stru
 	return 0;
 }
 
-void model_score_distances(const struct model *m, const float *params, const struct model_distances *d, float *out)
+void model_score_distances(const struct model *m, const float *params, const struct model_distances *d, float *out,
+                           uint8_t *beyond)
 {
-	online_score_distances(m, params, d, out);
+	online_score_distances(m, params, d, out, beyond);
 }
 
 int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t first,
@@ -353,9 +354,10 @@ int model_shortlist_explain(const struct model *m, const float *params, const st
 	return 0;
 }
 
-void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out)
+void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d,
+                             const uint16_t *which, size_t n, double *out, uint8_t *beyond)
 {
-	online_explain_distances(m, params, d, out);
+	online_explain_distances(m, params, d, which, n, out, beyond);
 }
 
 double model_learn(const struct model *m, const struct model_slate *slate, const float *labels, const uint8_t *positions,

@@ -152,15 +152,18 @@ void model_params_lean(const struct model *m, double part, float *params);
 int model_shortlist_score(const struct model *m, const float *params, const struct model_slate *slate, double *out)
 	__attribute__((warn_unused_result));
 
-/* A shortlist by its columns' distances from their means, for the kinds that learn, where no input is cut: z is a distance
- * times by_z, c the same times by_c. */
+/* A shortlist by its columns' distances from their means, for the kinds that learn: z is a distance times by_z, c the same
+ * times by_c. That is so where no input is cut; rows with a column further than `most` from its mean have such inputs. */
 struct model_distances {
-	size_t n, n_columns;       /* at most the model's columns; those behind are not looked at */
-	const float *rows;         /* [n][n_columns] */
+	size_t n, stride;
+	const float *rows;         /* [n][stride] columns as measured */
+	size_t n_columns;          /* at most the stride and the model's columns; those behind are not looked at */
+	const float *mean, *most;  /* [n_columns] */
 	const float *by_z, *by_c;  /* [n_columns]; both 0 where a column is not looked at, or the same for all */
 };
-/* Raw scores, without crosses, into out[n]. */
-void model_score_distances(const struct model *m, const float *params, const struct model_distances *d, float *out);
+/* Raw scores, without crosses, into out[n]; whether an input of a row is cut, so that its score is not that, into beyond[n]. */
+void model_score_distances(const struct model *m, const float *params, const struct model_distances *d, float *out,
+                           uint8_t *beyond);
 
 /* Each column's part of the scores of rows [first, first + n), into out[n][n_columns], and base[n], the scores they start
  * from: base + sum(out) + cross sum = score. The kinds that learn start from the score of the shortlist's mean; linear parts exactly, the hidden layer by
@@ -169,8 +172,10 @@ void model_score_distances(const struct model *m, const float *params, const str
 int model_shortlist_explain(const struct model *m, const float *params, const struct model_slate *slate, size_t first,
                             size_t n, double *out, double *base) __attribute__((warn_unused_result));
 
-/* Each column's part by distances, of a kind that learns, into out[n][the model's n_columns]. */
-void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out);
+/* Each column's part by distances, of a kind that learns, of rows which[n] into out[n][the model's n_columns]; beyond[n] as
+ * above. */
+void model_explain_distances(const struct model *m, const float *params, const struct model_distances *d,
+                             const uint16_t *which, size_t n, double *out, uint8_t *beyond);
 
 /* One step on one slate. labels[n]: at least 0, not all 0. positions[n]: 1 is the top; 0 unknown: its bias is 0. Writes
  * residuals[n], softmax less label share, for the crosses. Returns the slate's loss, -sum(share x ln softmax). */

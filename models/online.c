@@ -131,11 +131,31 @@ static void join_inputs(const struct model *m, const float *params, const struct
 	out->layer.weights = out->weights;
 }
 
-static void online_score_distances(const struct model *m, const float *params, const struct model_distances *d, float *out)
+enum { BLOCK_ROWS = 32 };
+
+static struct layer_rows rows_of(const struct model_distances *d, size_t first)
 {
+	return (struct layer_rows){.x = d->rows + first * d->stride, .stride = d->stride, .mean = d->mean, .most = d->most};
+}
+
+static void online_score_distances(const struct model *m, const float *params, const struct model_distances *d, float *out,
+                                   uint8_t *beyond)
+{
+	const struct layer_kernels *kernels = layer_best();
 	struct by_distance joined;
+	float block[BLOCK_ROWS * MODEL_COLUMNS_MAX];
 	join_inputs(m, params, d, &joined);
-	layer_best()->forward(&joined.layer, d->rows, d->n, NULL, out);
+	if (joined.layer.width == 0) {
+		const struct layer_rows rows = rows_of(d, 0);
+		kernels->linear(&joined.layer, &rows, d->n, out, beyond);
+		return;
+	}
+	for (size_t first = 0, n; first < d->n; first += n) {
+		const struct layer_rows rows = rows_of(d, first);
+		n = d->n - first < BLOCK_ROWS ? d->n - first : BLOCK_ROWS;
+		kernels->distances(&rows, n, d->n_columns, block, beyond + first);
+		kernels->forward(&joined.layer, block, n, NULL, out + first);
+	}
 }
 
 /* The score that a row at the mean has, into base[n]. */
@@ -148,14 +168,12 @@ static void set_bases(const struct layer *l, size_t n, double *base)
 		base[i] = at_mean;
 }
 
-enum { EXPLAIN_ROWS = 32 };
-
-/* The gain of each input of rows[n], at most EXPLAIN_ROWS: what it counts for, per unit of its own. gains[n][n_inputs]. The
+/* The gain of each input of rows[n], at most BLOCK_ROWS: what it counts for, per unit of its own. gains[n][n_inputs]. The
  * reference is the shortlist's mean, whose inputs are all 0: a unit's value there is its bias. */
 static void gains_of(const struct layer *l, const float *rows, size_t n, float *gains)
 {
 	const struct layer_kernels *kernels = layer_best();
-	float values[EXPLAIN_ROWS * MODEL_HIDDEN_MAX], scores[EXPLAIN_ROWS];
+	float values[BLOCK_ROWS * MODEL_HIDDEN_MAX], scores[BLOCK_ROWS];
 	kernels->forward(l, rows, n, values, scores);
 	for (size_t i = 0; i < n; i++) {
 		kernels->multipliers(l, values + i * l->width);
@@ -177,16 +195,15 @@ static void add_inputs(const float *restrict gains, const float *restrict x, siz
 		out[c - n_columns] += (double)(gains[c] * x[c]);
 }
 
-/* Each column's part of rows[n] into out[n][n_columns]. */
-static void explain_rows(const struct layer *l, const float *rows, size_t n, size_t n_columns, double *out)
+/* Each column's part of rows[n], at most BLOCK_ROWS, into out[n][n_columns]. */
+static void explain_block(const struct layer *l, const float *rows, size_t n, size_t n_columns, double *out)
 {
-	float gains[EXPLAIN_ROWS * MODEL_INPUTS_MAX];
-	for (size_t first = 0, some; first < n; first += some) {
-		some = n - first < EXPLAIN_ROWS ? n - first : EXPLAIN_ROWS;
-		gains_of(l, rows + first * l->n_inputs, some, gains);
-		for (size_t i = 0; i < some; i++)
-			add_inputs(gains + i * l->n_inputs, rows + (first + i) * l->n_inputs, l->n_inputs, n_columns,
-			           out + (first + i) * n_columns);
+	float gains[BLOCK_ROWS * MODEL_INPUTS_MAX];
+	if (l->width)
+		gains_of(l, rows, n, gains);
+	for (size_t i = 0; i < n; i++) {
+		const float *of_row = l->width ? gains + i * l->n_inputs : l->linear;
+		add_inputs(of_row, rows + i * l->n_inputs, l->n_inputs, n_columns, out + i * n_columns);
 	}
 }
 
@@ -197,15 +214,28 @@ static void online_explain(const struct model *m, const float *params, const str
 	const float *rows = s->inputs + first * l.n_inputs;
 	uint8_t used[MODEL_INPUTS_MAX];
 	const struct layer layer = layer_of(&l, params, used, find_used(layer_best(), rows, n, l.n_inputs, used));
-	explain_rows(&layer, rows, n, m->n_columns, out);
+	for (size_t at = 0, some; at < n; at += some) {
+		some = n - at < BLOCK_ROWS ? n - at : BLOCK_ROWS;
+		explain_block(&layer, rows + at * l.n_inputs, some, m->n_columns, out + at * m->n_columns);
+	}
 	set_bases(&layer, n, base);
 }
 
-static void online_explain_distances(const struct model *m, const float *params, const struct model_distances *d, double *out)
+static void online_explain_distances(const struct model *m, const float *params, const struct model_distances *d,
+                                     const uint16_t *which, size_t n, double *out, uint8_t *beyond)
 {
+	const struct layer_kernels *kernels = layer_best();
 	struct by_distance joined;
+	float block[BLOCK_ROWS * MODEL_COLUMNS_MAX];
 	join_inputs(m, params, d, &joined);
-	explain_rows(&joined.layer, d->rows, d->n, m->n_columns, out);
+	for (size_t first = 0, some; first < n; first += some) {
+		some = n - first < BLOCK_ROWS ? n - first : BLOCK_ROWS;
+		for (size_t i = 0; i < some; i++) {
+			const struct layer_rows row = rows_of(d, which[first + i]);
+			kernels->distances(&row, 1, d->n_columns, block + i * d->n_columns, &beyond[first + i]);
+		}
+		explain_block(&joined.layer, block, some, m->n_columns, out + first * m->n_columns);
+	}
 }
 
 static size_t position_of(uint8_t position)

@@ -101,29 +101,6 @@ INLINE void inputs(const float *x, const float *mean, const float *by, float lim
 	}
 }
 
-/* Eight numbers at once, and what is left one by one. */
-INLINE void distances(const float *x, size_t n, size_t stride, size_t n_columns, const float *mean, const float *most,
-                      float *out, uint8_t *beyond)
-{
-	for (size_t i = 0; i < n; i++, x += stride, out += n_columns) {
-		masks over = {0};
-		bool any = false;
-		size_t c = 0;
-		for (; c + LANES <= n_columns; c += LANES) {
-			lanes d = *(const lanes *)(x + c) - *(const lanes *)(mean + c);
-			*(lanes *)(out + c) = d;
-			over |= (masks)((lanes)((masks)d & INT32_MAX) > *(const lanes *)(most + c));
-		}
-		for (; c < n_columns; c++) {
-			out[c] = x[c] - mean[c];
-			any = any || fabsf(out[c]) > most[c];
-		}
-		uint64_t pairs[LANES / 2];
-		memcpy(pairs, &over, sizeof(pairs));
-		beyond[i] = any || (pairs[0] | pairs[1] | pairs[2] | pairs[3]) != 0;
-	}
-}
-
 INLINE void mix(uint32_t *keys, size_t n, uint32_t mask)
 {
 	for (size_t i = 0; i < n; i++)
@@ -160,11 +137,6 @@ INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 	{ \
 		inputs(x, mean, by, limit, n, out); \
 	} \
-	attribute static void distances_##name(const float *x, size_t n, size_t stride, size_t n_columns, const float *mean, \
-	                                       const float *most, float *out, uint8_t *beyond) \
-	{ \
-		distances(x, n, stride, n_columns, mean, most, out, beyond); \
-	} \
 	attribute static void mix_##name(uint32_t *keys, size_t n, uint32_t mask) \
 	{ \
 		mix(keys, n, mask); \
@@ -174,7 +146,7 @@ INLINE void dots(const int16_t *a, const int16_t *b, size_t n, int32_t *out)
 		dots(a, b, n, out); \
 	} \
 	const struct kernels kernels_##name = {logs_##name, moments_##name, ranks_##name, inputs_##name, \
-	                                      distances_##name, mix_##name, dots_##name};
+	                                      mix_##name, dots_##name};
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 VARIANT(portable, )

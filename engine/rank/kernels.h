@@ -16,10 +16,6 @@ struct kernels {
 	void (*ranks)(const float *x, size_t n, const uint16_t *which, size_t n_which, uint16_t *out);
 	/* out[n] = x - mean times by, cut at limit either way. */
 	void (*inputs)(const float *x, const float *mean, const float *by, float limit, size_t n, float *out);
-	/* out[n][n_columns] = x - mean of the first n_columns of x[n][stride]; whether any of a row is further than
-	 * most[n_columns] either way, into beyond[n]. */
-	void (*distances)(const float *x, size_t n, size_t stride, size_t n_columns, const float *mean, const float *most,
-	                  float *out, uint8_t *beyond);
 	/* keys[n], each mixed (kernel_mix) and then masked, in place. */
 	void (*mix)(uint32_t *keys, size_t n, uint32_t mask);
 	/* Dot products of a[KERNEL_WIDTH] with each of b[n][KERNEL_WIDTH], of numbers within +-127, into out[n]. */

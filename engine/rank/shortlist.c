@@ -122,7 +122,6 @@ struct scoring {
 	struct arena *arena;
 	uint16_t *which;  /* [n] */
 	uint8_t *beyond;  /* [n] */
-	float *distances; /* [n][N_COLUMNS] */
 	float *sums;      /* [n] */
 	double *scores, *some; /* [n] */
 };
@@ -132,11 +131,10 @@ static int scoring_new(struct scoring *s, struct arena *arena, size_t n)
 	s->arena = arena;
 	s->which = arena_alloc(arena, n * sizeof(*s->which) + 1);
 	s->beyond = arena_alloc(arena, n + 1);
-	s->distances = arena_alloc(arena, n * N_COLUMNS * sizeof(*s->distances) + 1);
 	s->sums = arena_alloc(arena, n * sizeof(*s->sums) + 1);
 	s->scores = arena_alloc(arena, n * sizeof(*s->scores) + 1);
 	s->some = arena_alloc(arena, n * sizeof(*s->some) + 1);
-	return s->which && s->beyond && s->distances && s->sums && s->scores && s->some ? 0 : -ENOMEM;
+	return s->which && s->beyond && s->sums && s->scores && s->some ? 0 : -ENOMEM;
 }
 
 /* Scores of slots which[n] by their inputs, into some[n]. */
@@ -150,35 +148,32 @@ static int score_inputs(const struct rank_part *part, const struct example *e, s
 	return model_shortlist_score(part->model, part->learned ? part->learned->params : NULL, &slate, s->some);
 }
 
-/* How far a shortlist's slots are from its mean, and what makes inputs of that. */
-struct distances {
+/* What makes inputs of a column's distance from its mean. */
+struct scales {
 	float by_z[N_COLUMNS], by_c[N_COLUMNS], most[N_COLUMNS];
-	size_t n_columns; /* up to the last that is looked at; whole vectors where there are so many */
 };
 
-static void distances_prepare(const struct model *m, const struct example *e, struct distances *d)
+static struct model_distances distances_of(const struct model *m, const struct example *e, struct scales *s)
 {
 	size_t n = 0;
-	rank_input_scales(m, e, d->by_z, d->by_c, d->most);
+	rank_input_scales(m, e, s->by_z, s->by_c, s->most);
 	for (size_t c = 0; c < N_COLUMNS; c++) {
 		if (e->deviation[c] == 0) /* the same for all */
-			d->by_z[c] = d->by_c[c] = 0;
-		n = d->by_z[c] != 0 || d->by_c[c] != 0 ? c + 1 : n;
+			s->by_z[c] = s->by_c[c] = 0;
+		n = s->by_z[c] != 0 || s->by_c[c] != 0 ? c + 1 : n;
 	}
-	d->n_columns = whole_vectors(n);
+	return (struct model_distances){.n = e->n, .stride = e->n_columns, .rows = e->columns, .n_columns = whole_vectors(n),
+	                                .mean = e->mean, .most = s->most, .by_z = s->by_z, .by_c = s->by_c};
 }
 
 /* A kind that learns is linear in its inputs before its units are rectified, and the inputs of a column are its distance
  * from the mean times two numbers: that halves the work, but for slots with an input that is cut, which go by their inputs. */
 static int score_distances(const struct rank_part *part, const struct example *e, struct scoring *s)
 {
-	struct distances d;
+	struct scales scales;
 	size_t n = 0;
-	distances_prepare(part->model, e, &d);
-	kernels_best()->distances(e->columns, e->n, N_COLUMNS, d.n_columns, e->mean, d.most, s->distances, s->beyond);
-	const struct model_distances by = {.n = e->n, .n_columns = d.n_columns, .rows = s->distances, .by_z = d.by_z,
-	                                   .by_c = d.by_c};
-	model_score_distances(part->model, part->learned->params, &by, s->sums);
+	const struct model_distances d = distances_of(part->model, e, &scales);
+	model_score_distances(part->model, part->learned->params, &d, s->sums, s->beyond);
 	for (size_t i = 0; i < e->n; i++) {
 		s->scores[i] = (double)s->sums[i];
 		s->which[n] = (uint16_t)i;
@@ -207,24 +202,19 @@ static int explain_inputs(const struct rank_part *part, const struct example *e,
 static int explain_distances(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
                              struct arena *arena, double *out)
 {
-	const struct kernels *kernels = kernels_best();
-	float *rows = arena_alloc(arena, n * N_COLUMNS * sizeof(*rows) + 1);
 	uint16_t *cut = arena_alloc(arena, n * sizeof(*cut) + 1), *place = arena_alloc(arena, n * sizeof(*place) + 1);
-	struct distances d;
+	uint8_t *beyond = arena_alloc(arena, n + 1);
+	struct scales scales;
 	size_t n_cut = 0;
-	if (!rows || !cut || !place)
+	if (!cut || !place || !beyond)
 		return -ENOMEM;
-	distances_prepare(part->model, e, &d);
+	const struct model_distances d = distances_of(part->model, e, &scales);
+	model_explain_distances(part->model, part->learned->params, &d, which, n, out, beyond);
 	for (size_t i = 0; i < n; i++) {
-		uint8_t beyond;
-		kernels->distances(e->columns + which[i] * e->n_columns, 1, e->n_columns, d.n_columns, e->mean, d.most,
-		                   rows + i * d.n_columns, &beyond);
 		cut[n_cut] = which[i];
 		place[n_cut] = (uint16_t)i;
-		n_cut += beyond;
+		n_cut += beyond[i];
 	}
-	const struct model_distances by = {.n = n, .n_columns = d.n_columns, .rows = rows, .by_z = d.by_z, .by_c = d.by_c};
-	model_explain_distances(part->model, part->learned->params, &by, out);
 	if (n_cut == 0)
 		return 0;
 	double *columns = arena_alloc(arena, n_cut * N_COLUMNS * sizeof(*columns));

@@ -95,6 +95,61 @@ static void test_rows_alone(void **state)
 	}
 }
 
+static void test_distances(void **state)
+{
+	const float x[2][9] = {{1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 2, 3, 4, 5, 6, 7, 8, -9}}, mean[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+	const float most[9] = {0, 1, 2, 3, 4, 5, 6, 7, 9}, less[9] = {0, 1, 2, 2.5f, 4, 5, 6, 7, 9};
+	struct layer_rows rows = {.x = &x[0][0], .stride = 9, .mean = mean, .most = most};
+	float out[2][9] = {{0}};
+	uint8_t beyond[2];
+	layer_portable.distances(&rows, 2, 9, &out[0][0], beyond);
+	for (size_t i = 0; i < 9; i++)
+		assert_true(out[0][i] == (float)i && out[1][i] == (i < 8 ? (float)i : -10));
+	assert_true(beyond[0] == 0 && beyond[1] == 1); /* at most is not beyond */
+	layer_portable.distances(&rows, 2, 8, &out[0][0], beyond); /* the last column left out */
+	assert_true(out[0][7] == 7 && out[0][8] == 0 && beyond[0] == 0 && beyond[1] == 0);
+	rows.most = less;
+	layer_portable.distances(&rows, 2, 8, &out[0][0], beyond);
+	assert_true(beyond[0] == 1 && beyond[1] == 1);
+}
+
+/* A layer without units over rows with a stride, a mean and a limit of their own: linear is distances, then forward. */
+static void test_linear(void **state)
+{
+	enum { SPARE = 3 };
+	static struct sample s;
+	static float x[ROWS_MAX * (MODEL_INPUTS_MAX + SPARE)], out[ROWS_MAX * MODEL_INPUTS_MAX];
+	float mean[MODEL_INPUTS_MAX], most[MODEL_INPUTS_MAX], scores[2][ROWS_MAX];
+	uint8_t beyond[2][ROWS_MAX];
+	size_t n_beyond = 0, n_within = 0;
+	struct rng rng;
+	rng_seed(&rng, 8);
+	for (int round = 0; round < 300; round++) {
+		random_sample(&rng, &s);
+		s.layer.width = 0;
+		const size_t n_inputs = s.layer.n_inputs;
+		const struct layer_rows rows = {.x = x, .stride = n_inputs + rng_below(&rng, SPARE + 1), .mean = mean, .most = most};
+		for (size_t j = 0; j < n_inputs; j++) {
+			mean[j] = random_number(&rng);
+			most[j] = rng_below(&rng, 40) ? 5 : 2;
+		}
+		for (size_t i = 0; i < s.n * rows.stride; i++)
+			x[i] = random_number(&rng);
+		for (int k = 0; k < 2; k++) {
+			const struct layer_kernels *kernels = k ? layer_best() : &layer_portable;
+			kernels->linear(&s.layer, &rows, s.n, scores[0], beyond[0]);
+			kernels->distances(&rows, s.n, n_inputs, out, beyond[1]);
+			kernels->forward(&s.layer, out, s.n, NULL, scores[1]);
+			assert_memory_equal(scores[0], scores[1], s.n * sizeof(scores[0][0]));
+			assert_memory_equal(beyond[0], beyond[1], s.n);
+		}
+		for (size_t i = 0; i < s.n; i++)
+			n_beyond += beyond[0][i] != 0;
+		n_within += s.n;
+	}
+	assert_true(n_beyond > 100 && n_within - n_beyond > 100);
+}
+
 /* Units that stay below 0, that stay above, that cross it and that do not move. */
 static void test_multipliers(void **state)
 {
@@ -239,6 +294,7 @@ static void test_variants(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward), cmocka_unit_test(test_rows_alone),
+	                                   cmocka_unit_test(test_distances), cmocka_unit_test(test_linear),
 	                                   cmocka_unit_test(test_multipliers), cmocka_unit_test(test_backward),
 	                                   cmocka_unit_test(test_by_hand), cmocka_unit_test(test_variants)};
 	return cmocka_run_group_tests(tests, NULL, NULL);

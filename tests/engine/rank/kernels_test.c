@@ -62,23 +62,6 @@ static void test_ranks_and_inputs(void **state)
 	assert_true(out[7] == -4.5f);
 }
 
-static void test_distances(void **state)
-{
-	const float x[2][9] = {{1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 2, 3, 4, 5, 6, 7, 8, -9}}, mean[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
-	const float most[9] = {0, 1, 2, 3, 4, 5, 6, 7, 9};
-	float out[2][9];
-	uint8_t beyond[2];
-	kernels_portable.distances(&x[0][0], 2, 9, 9, mean, most, &out[0][0], beyond);
-	for (size_t i = 0; i < 9; i++)
-		assert_true(out[0][i] == (float)i && out[1][i] == (i < 8 ? (float)i : -10));
-	assert_true(beyond[0] == 0 && beyond[1] == 1); /* at most is not beyond */
-	kernels_portable.distances(&x[0][0], 2, 9, 8, mean, most, &out[0][0], beyond); /* the last column left out */
-	assert_true(out[0][7] == 7 && out[0][8] == 0 && beyond[0] == 0 && beyond[1] == 0);
-	const float less[9] = {0, 1, 2, 2.5f, 4, 5, 6, 7, 9};
-	kernels_portable.distances(&x[0][0], 2, 9, 8, mean, less, &out[0][0], beyond);
-	assert_true(beyond[0] == 1 && beyond[1] == 1);
-}
-
 /* fmix32 of MurmurHash3: the values of its published code for these keys, worked out apart from ours. */
 static void test_mix(void **state)
 {
@@ -139,11 +122,6 @@ static void compare(const struct kernels *k, const struct kernels *other)
 		k->inputs(x, mean[0], deviation[0], 6, columns, a);
 		other->inputs(x, mean[0], deviation[0], 6, columns, b);
 		assert_memory_equal(a, b, columns * sizeof(float));
-		uint8_t beyond[2][N];
-		k->distances(x, n, columns, columns - n % 2, mean[0], deviation[0], a, beyond[0]);
-		other->distances(x, n, columns, columns - n % 2, mean[0], deviation[0], b, beyond[1]);
-		assert_memory_equal(a, b, n * columns * sizeof(float));
-		assert_memory_equal(beyond[0], beyond[1], n);
 		memcpy(a, x, sizeof(a));
 		memcpy(b, x, sizeof(b));
 		k->mix((uint32_t *)(void *)a, n * columns, (1u << 18) - 1);
@@ -178,7 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_logs), cmocka_unit_test(test_moments),
 	                                   cmocka_unit_test(test_ranks_and_inputs), cmocka_unit_test(test_dots),
-	                                   cmocka_unit_test(test_distances), cmocka_unit_test(test_mix),
+	                                   cmocka_unit_test(test_mix),
 	                                   cmocka_unit_test(test_variants)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
