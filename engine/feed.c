@@ -114,6 +114,7 @@ static int refill(struct page *p)
 	n_used += put_numbers(used + n_used, p->pool, n_left, articles);
 	*(articles ? &request.exclude_articles : &request.exclude_stories) = used;
 	*(articles ? &request.n_exclude_articles : &request.n_exclude_stories) = n_used;
+	request.any_order = query_has_stage_two(&p->query);
 	size_t room = LIMIT_FEED_DEPTH - n_left, want = LIMIT_POOL < room ? LIMIT_POOL : room;
 	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &request, want, p->pool + n_left, &n, NULL);
 	if (r < 0)
@@ -267,8 +268,10 @@ static int first_page(struct page *p, const struct feed_request *q, struct feed 
 	p->created_ms = q->now_ms;
 	p->sequence = atomic_load_explicit(&p->w->engine->sequence, memory_order_acquire);
 	p->query.rank.created_before_seq = p->sequence + 1;
+	struct rank_request request = p->query.rank;
+	request.any_order = query_has_stage_two(&p->query);
 	size_t n;
-	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &p->query.rank, LIMIT_POOL, p->pool, &n, NULL);
+	int r = rank_pool(p->w->scratch, p->w->engine->catalog, &request, LIMIT_POOL, p->pool, &n, NULL);
 	if (r < 0)
 		return r;
 	r = query_order(p->w, &p->query, p->pool, n);

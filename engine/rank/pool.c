@@ -455,7 +455,7 @@ int rank_pool(struct rank_scratch *scratch, const struct catalog *c, const struc
 			r = scan_segment(&s);
 	}
 	if (!r)
-		r = best_finish(b);
+		r = request->any_order ? best_settle(b) : best_finish(b);
 	if (r)
 		return r;
 	if (n_eligible)

@@ -101,6 +101,7 @@ struct rank_request {
 	uint64_t created_before_seq; /* articles first seen at or after this are left out; UINT64_MAX none */
 	bool include_read;           /* do not drop read, hidden and muted stories (lists that are not feeds) */
 	bool each_report;            /* every report, not the best of each story */
+	bool any_order;              /* the pool in no set order, for who has an order of its own for it */
 };
 
 struct rank_item {

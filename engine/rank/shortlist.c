@@ -64,6 +64,7 @@ int rank_shortlist(struct rank_scratch *s, const struct catalog *c, const struct
 {
 	struct reading *g = s->reading;
 	struct example *e = example_new(arena, n, N_COLUMNS);
+	shortlist_fetch(g, items, n);
 	int r = e ? reading_prepare(g, c, request, two, n) : -ENOMEM;
 	if (r < 0)
 		return r;

@@ -182,7 +182,10 @@ static inline void reading_get(const struct reading *g, enum signal_kind kind, u
 int shortlist_explain_part(const struct rank_part *part, const struct example *e, const uint16_t *which, size_t n,
                            struct arena *arena, double *out) __attribute__((warn_unused_result));
 
-/* shortlist_measure.c: every column of every slot. Returns 0 or -ENOMEM. */
+/* shortlist_measure.c: asks for what the columns of every candidate are made of, which comes while the reader's side is made
+ * ready. */
+void shortlist_fetch(const struct reading *g, const struct rank_item *items, size_t n);
+/* Every column of every slot. Returns 0 or -ENOMEM. */
 int shortlist_measure(struct reading *g, struct example *e, const struct rank_item *items, struct arena *arena)
 	__attribute__((warn_unused_result));
 

@@ -14,14 +14,20 @@ static float load(const _Atomic float *x)
 	return atomic_load_explicit(x, memory_order_relaxed);
 }
 
-static void fetch_row(const struct rank_item *item)
+void shortlist_fetch(const struct reading *g, const struct rank_item *items, size_t n)
 {
-	const char *row = item->segment ? (const char *)&item->segment->row[item->slot] : NULL;
-	if (!row)
-		return;
-	__builtin_prefetch(row);
-	__builtin_prefetch(row + sizeof(struct catalog_row) / 2);
-	__builtin_prefetch(&item->segment->words[item->slot]);
+	for (size_t i = 0; i < n; i++) {
+		const struct catalog_segment *s = items[i].segment;
+		if (!s)
+			continue;
+		const char *row = (const char *)&s->row[items[i].slot];
+		const size_t place = reading_stood(reading_article(s, items[i].slot));
+		__builtin_prefetch(row);
+		__builtin_prefetch(row + sizeof(struct catalog_row) / 2);
+		__builtin_prefetch(&s->words[items[i].slot]);
+		__builtin_prefetch(&g->stood.article[place]);
+		__builtin_prefetch(g->stood.at[place]);
+	}
 }
 
 /* ---- what the writer has no logarithm of: over arrays ---- */
@@ -296,21 +302,10 @@ static void measure_words(const struct reading *g, struct example *e)
 	}
 }
 
-static void fetch_stand(const struct reading *g, const struct rank_item *item)
-{
-	if (!item->segment)
-		return;
-	const size_t place = reading_stood(reading_article(item->segment, item->slot));
-	__builtin_prefetch(&g->stood.article[place]);
-	__builtin_prefetch(g->stood.at[place]);
-}
-
 static void measure_kin(struct reading *g, struct example *e, const struct rank_item *items)
 {
 	const four *reads = (const four *)g->kin;
 	for (size_t i = 0; i < e->n; i++) {
-		if (i + AHEAD < e->n)
-			fetch_stand(g, &items[i + AHEAD]);
 		if (!items[i].segment)
 			continue;
 		const four *at = (const four *)reading_stands(g, items[i].segment, items[i].slot);
@@ -433,11 +428,7 @@ static void clear_some(float *x)
 static void take_rows(struct reading *g, const struct rank_item *items, size_t n, const struct to_log *logs,
                       struct names *names)
 {
-	for (size_t i = 0; i < n && i < AHEAD; i++)
-		fetch_row(&items[i]);
 	for (size_t i = 0; i < n; i++) {
-		if (i + AHEAD < n)
-			fetch_row(&items[i + AHEAD]);
 		if (!items[i].segment) {
 			take_nothing(logs, i);
 			continue;

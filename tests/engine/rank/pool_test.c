@@ -91,6 +91,11 @@ static void check_request(struct world *w, struct rank_scratch *s, const struct 
 	check_explained(w, s, q, fast, n_fast);
 	assert_int_equal(rank_pool(s, w->catalog, q, n, fast, &n_fast, NULL), 0);
 	same_items(fast, n_fast, naive, n_naive, seed);
+	struct rank_request unordered = *q;
+	unordered.any_order = true;
+	assert_int_equal(rank_pool(s, w->catalog, &unordered, n, fast, &n_fast, NULL), 0);
+	rank_sort(fast, n_fast);
+	same_items(fast, n_fast, naive, n_naive, seed);
 }
 
 static void check_world(const struct world_config *config, size_t n_readers)
