@@ -384,15 +384,18 @@ int counted_erase(struct engine *e, struct store_txn *txn, const struct log_reco
 /* A record of the log's tail, as it stands there by now, in its turn. */
 int counted_replay(struct engine *e, struct store_txn *txn, const struct log_record *r)
 	__attribute__((warn_unused_result));
-/* record.c: a record of the log. Its spans live as long as what stands in the store does. Returns 0; 1 when it is not, or no
+/* event_log.c: a record of the log. Its spans live as long as what stands in the store does. Returns 0; 1 when it is not, or no
  * longer, there; -EINVAL for a damaged one, other negative errno. */
-int engine_log_read(struct store_txn *txn, struct arena *arena, uint64_t sequence, struct log_record *out)
+int event_log_read(struct store_txn *txn, struct arena *arena, uint64_t sequence, struct log_record *out)
 	__attribute__((warn_unused_result));
 /* Puts a changed record in its place. */
-int engine_log_rewrite(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r)
+int event_log_rewrite(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r)
 	__attribute__((warn_unused_result));
-/* Appends to the log and the reader's chain, and folds. */
-int engine_log_append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r)
+/* chain.c: appends to the log and the reader's chain, and tells the sequence; and the same with the record folded into the
+ * reader. */
+int chain_append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r, uint64_t *sequence)
+	__attribute__((warn_unused_result));
+int chain_fold(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r)
 	__attribute__((warn_unused_result));
 static inline uint32_t day_of(int64_t ms)
 {
@@ -421,10 +424,10 @@ int learning_fold(struct engine *e, const struct example *example, uint64_t sequ
  * its sequence, for learner_drop once that is durable, 0 when there is none. */
 int learning_drop(struct engine *e, struct store_txn *txn, const struct log_record *r, uint64_t sequence,
                   uint64_t chain_head, uint64_t *dropped) __attribute__((warn_unused_result));
-/* recover.c */
+/* recover.c: what the store holds comes into memory. Returns 0, 1 with the problem, negative errno. */
 int engine_recover(struct engine *e, int64_t now_ms, struct engine_problem *problem) __attribute__((warn_unused_result));
+/* core.c: the numbers into meta; and, after a transaction, what it put into the views' memory stays, or goes. */
 int engine_numbers_put(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
-/* engine.c: after a transaction, what it put into the views' memory stays, or goes. */
 void engine_views_end(struct engine *e, bool committed);
 /* checkpoint.c: one bounded step, of at most so many readers, in a transaction of its own; *done when a round is complete. */
 enum { CHECKPOINT_READERS = 512 };
@@ -438,8 +441,12 @@ int erase_begin(struct engine *e, struct store_txn *txn, struct hot *hot, struct
 int erase_submit(struct engine *e, struct caller_op *caller, struct erase_task **slot, engine_done_fn done, void *ctx)
 	__attribute__((warn_unused_result));
 int engine_erase_step(struct engine *e) __attribute__((warn_unused_result));
-/* checkpoint.c: an article's counters as they stand after the last commit. Between batches. */
+/* checkpoint.c: an article's counters as they stand after the last commit, between batches; and those that a record holds back
+ * into memory, the sequence they hold through into `through` (article -> sequence). Likewise the document frequency. */
 int checkpoint_counters(struct engine *e, struct store_txn *txn, uint32_t article) __attribute__((warn_unused_result));
+int checkpoint_load_counters(struct engine *e, struct store_txn *txn, uint32_t article, struct map *through)
+	__attribute__((warn_unused_result));
+int checkpoint_load_df(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
 void engine_erase_forget(struct engine *e); /* memory only: drops the first task */
 int engine_erase_recover(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
 /* keep.c: drops what is older than the settings keep, a bounded amount a call. */
@@ -448,8 +455,8 @@ int engine_sweep(struct engine *e, int64_t now_ms) __attribute__((warn_unused_re
 int editions_load(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
 int pins_load(struct engine *e, struct store_txn *txn) __attribute__((warn_unused_result));
 const struct edition_entry *edition_find(const struct edition_list *list, struct span key);
-/* feed.c */
-int slate_key(struct span feed_id, uint64_t *feed) __attribute__((warn_unused_result));
+/* feed_id.c: the number that an id stands for, 1 when it is none; and the key of a feed's page among the slates. */
+int feed_id_parse(struct span feed_id, uint64_t *feed) __attribute__((warn_unused_result));
 struct span key_slate(uint8_t out[10], uint64_t feed, uint16_t page);
 
 #endif

@@ -87,7 +87,7 @@ int counted_replay(struct engine *e, struct store_txn *txn, const struct log_rec
 		return counted_add(e, txn, r, &unused);
 	if (r->kind != LOG_UNDO || r->instead)
 		return 0;
-	int error = engine_log_read(txn, &e->batch_arena, r->target, &target);
+	int error = event_log_read(txn, &e->batch_arena, r->target, &target);
 	if (error != 0)
 		return error < 0 ? error : 0;
 	if (target.kind != LOG_EVENT || !is_counted_type(target.type) || target.repeat)
@@ -102,7 +102,7 @@ static int find_repeat(struct engine *e, struct store_txn *txn, const struct log
 	*found = 0;
 	for (uint64_t at = chain_head; at > sequence;) {
 		struct log_record other;
-		int error = engine_log_read(txn, &e->batch_arena, at, &other);
+		int error = event_log_read(txn, &e->batch_arena, at, &other);
 		if (error != 0)
 			return error < 0 ? error : 0;
 		if (other.kind == LOG_EVENT && !other.undone && other.article == r->article && other.type == r->type)
@@ -121,10 +121,10 @@ int counted_undo(struct engine *e, struct store_txn *txn, const struct log_recor
 		return error;
 	if (*instead == 0)
 		return clear(e, txn, r);
-	error = engine_log_read(txn, &e->batch_arena, *instead, &repeat);
+	error = event_log_read(txn, &e->batch_arena, *instead, &repeat);
 	if (error != 0)
 		return error < 0 ? error : -EINVAL;
 	repeat.repeat = false;
 	*at_ms = repeat.at_ms;
-	return engine_log_rewrite(e, txn, *instead, &repeat);
+	return event_log_rewrite(e, txn, *instead, &repeat);
 }

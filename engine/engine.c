@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -40,25 +39,9 @@ static void batch_begin(void *ctx)
 		e->stories_stale = e->stories_changed = false;
 }
 
-int engine_numbers_put(struct engine *e, struct store_txn *txn)
-{
-	uint8_t bytes[20];
-	memcpy(bytes, &e->numbers.sequence, 8);
-	memcpy(bytes + 8, &e->numbers.next_user, 8);
-	memcpy(bytes + 16, &e->numbers.next_article, 4);
-	return store_put(txn, TABLE_META, SPAN(META_KEY_NUMBERS), (struct span){(const char *)bytes, sizeof(bytes)});
-}
-
 static int batch_seal(struct store_txn *txn, void *ctx)
 {
 	return engine_numbers_put(engine_of(ctx), txn);
-}
-
-void engine_views_end(struct engine *e, bool committed)
-{
-	void (*end)(struct behind *b) = committed ? behind_commit : behind_abandon;
-	end(e->ids.behind);
-	end(e->counted);
 }
 
 static void batch_end(void *ctx, bool committed)
@@ -109,11 +92,6 @@ void engine_update_stats(struct engine *e)
 	atomic_store(&e->stat_pending_dropped, pending.n_dropped);
 	atomic_store(&e->n_users, e->numbers.next_user - 1);
 	atomic_store(&e->nearly_full, store.used_bytes / 9 >= store.map_bytes / 10);
-}
-
-int engine_submit_growth(struct engine *e, struct write_op *op)
-{
-	return atomic_load_explicit(&e->nearly_full, memory_order_relaxed) ? -ENOSPC : writer_submit(e->writer, op);
 }
 
 static bool pressed(void *ctx)
@@ -232,24 +210,6 @@ int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *c
 }
 
 /* ---- opening and closing ---- */
-
-int engine_problem_say(struct engine_problem *problem, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	vsnprintf(problem->text, sizeof(problem->text), format, args);
-	va_end(args);
-	return 1;
-}
-
-int engine_cannot_open(struct engine_problem *problem, const char *dir, int error)
-{
-	if (error == -EINVAL)
-		return engine_problem_say(problem, "%s/data.mdb is cut off or damaged, or is no mynews store; restore a backup", dir);
-	if (error == -ENOENT)
-		return engine_problem_say(problem, "there is no store in %s", dir);
-	return engine_problem_say(problem, "cannot open the store in %s: %s", dir, strerror(-error));
-}
 
 static int open_store(struct engine *e, struct engine_problem *problem)
 {

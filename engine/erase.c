@@ -130,7 +130,7 @@ static int erase_record(struct engine *e, struct store_txn *txn, uint64_t at, ui
 	uint8_t key[16];
 	struct log_record record;
 	*previous = 0;
-	int r = engine_log_read(txn, &e->batch_arena, at, &record);
+	int r = event_log_read(txn, &e->batch_arena, at, &record);
 	if (r != 0)
 		return r < 0 ? r : 0; /* trimmed: so is all before it */
 	*previous = record.previous;

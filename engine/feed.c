@@ -5,8 +5,6 @@
  * any more, refills from the live catalogue when the pool runs dry (only articles older than the freeze), and goes on
  * diversifying where the page before stopped. Fetching a page again gives its slate again. */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "engine/feed_internal.h"
 
@@ -21,26 +19,6 @@ static uint64_t request_hash(const struct feed_request *q)
 	for (size_t i = 0; i < q->n_exclude; i++)
 		h = hash_mix64(h * 31 + hash64(q->exclude[i]));
 	return h;
-}
-
-/* Time-ordered, unique over workers and restarts. */
-uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms)
-{
-	uint64_t n = (uint64_t)now_ms << 10;
-	w->last_feed = n > w->last_feed ? n : w->last_feed + 1;
-	return w->last_feed << 7 | (w->number & 127);
-}
-
-bool feed_slate_may_come(const struct engine *e, uint64_t feed, int64_t now_ms)
-{
-	enum { LINGER_MS = 10000 };
-	int64_t made_ms = (int64_t)(feed >> 17);
-	return feed >> 7 > atomic_load(&e->last_feed) && made_ms <= now_ms && now_ms - made_ms < LINGER_MS;
-}
-
-void feed_id_format(uint64_t feed, char out[32])
-{
-	snprintf(out, 32, "f-%016llx", (unsigned long long)feed);
 }
 
 /* ---- a page ---- */
@@ -74,17 +52,6 @@ static int revise_pool(struct page *p)
 			p->taken[i] = true;
 	}
 	return 0;
-}
-
-bool page_has_story(const struct page *p, uint32_t story)
-{
-	for (size_t i = 0; i < p->n_before; i++)
-		if (p->before[i].story == story)
-			return true;
-	for (size_t i = 0; i < p->n_shown; i++)
-		if (p->shown[i].story == story)
-			return true;
-	return false;
 }
 
 static size_t put_numbers(uint32_t *out, const struct rank_item *items, size_t n, bool articles)

@@ -1,4 +1,4 @@
-/* What feed.c and lists.c share: a request made ready for ranking, a page under construction, an item filled in. */
+/* What feeds and lists share: a request made ready for ranking, a page under construction, an item filled in. */
 #ifndef MYNEWS_ENGINE_FEED_INTERNAL_H
 #define MYNEWS_ENGINE_FEED_INTERNAL_H
 
@@ -43,7 +43,7 @@ int query_waiting(struct engine_worker *w, struct arena *arena, const struct que
                   const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page,
                   struct pending_slate **out) __attribute__((warn_unused_result));
 
-/* feed.c: numbers of feeds, and how they are written. */
+/* feed_id.c: the number of a new feed, and how it is written. */
 uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms);
 void feed_id_format(uint64_t feed, char out[32]);
 /* The slate of a feed is not there, but this process made the feed a moment ago: it may still be in the queue. */
@@ -83,9 +83,6 @@ struct page {
 	unsigned pin_positions[LIMIT_PINS];
 	size_t n_pins;
 };
-
-/* Whether a report of the story stands on this page or one before. */
-bool page_has_story(const struct page *p, uint32_t story);
 
 /* ---- pins.c ---- */
 

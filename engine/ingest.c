@@ -27,13 +27,6 @@ struct ingest_op {
 	struct ingest_item items[];
 };
 
-void caller_op_done(struct write_op *op, int status, void *ctx)
-{
-	struct caller_op *c = (struct caller_op *)op;
-	if (c->done)
-		c->done(c->done_ctx, status);
-}
-
 /* Where a report stands for story joining. */
 static struct stories_report report_of(uint32_t number, uint32_t source, uint8_t language,
                                        const struct article_record *r, struct story_print *print)

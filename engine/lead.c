@@ -19,7 +19,7 @@ int lead_walk(struct store_txn *txn, struct arena *arena, uint64_t sequence, int
 	size_t n = 0;
 	for (uint32_t i = 0; i < BACK_RECORDS && n < most && sequence; i++) {
 		struct log_record record;
-		int r = engine_log_read(txn, arena, sequence, &record);
+		int r = event_log_read(txn, arena, sequence, &record);
 		if (r < 0)
 			return r;
 		if (r == 1)

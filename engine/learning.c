@@ -103,7 +103,7 @@ static int store_example(struct engine *e, struct store_txn *txn, struct close_o
 		return r < 0 ? r : 0;
 	struct log_record record = {.kind = LOG_LEARN, .received_ms = c->now_ms, .feed = example->feed,
 	                            .page = example->page};
-	r = engine_log_append(e, txn, hot, &record);
+	r = chain_fold(e, txn, hot, &record);
 	if (r < 0)
 		return r;
 	buf_clear(&e->record);
@@ -190,7 +190,7 @@ int learning_drop(struct engine *e, struct store_txn *txn, const struct log_reco
 	*dropped = 0;
 	for (uint64_t at = r->feed ? chain_head : 0; at > sequence;) {
 		struct log_record record;
-		int error = engine_log_read(txn, &e->batch_arena, at, &record);
+		int error = event_log_read(txn, &e->batch_arena, at, &record);
 		if (error != 0)
 			return error < 0 ? error : 0;
 		error = record.kind == LOG_LEARN && record.feed == r->feed ? drop_example(e, txn, r, at) : 1;

@@ -89,6 +89,17 @@ int pins_place(struct page *p)
 	return 0;
 }
 
+static bool page_has_story(const struct page *p, uint32_t story)
+{
+	for (size_t i = 0; i < p->n_before; i++)
+		if (p->before[i].story == story)
+			return true;
+	for (size_t i = 0; i < p->n_shown; i++)
+		if (p->shown[i].story == story)
+			return true;
+	return false;
+}
+
 int pins_at(const struct page *p, size_t position)
 {
 	for (size_t i = 0; i < p->n_pins; i++)

@@ -379,7 +379,7 @@ int readers_refold(struct readers *r, struct store_txn *txn, struct hot *hot)
 	int error = reader_load_base(txn, reader->user, &reader->profile, &reader->history);
 	for (uint64_t at = reader->chain_head; error == 0 && at;) {
 		arena_reset(&r->arena);
-		error = engine_log_read(txn, &r->arena, at, &record);
+		error = event_log_read(txn, &r->arena, at, &record);
 		if (error != 0)
 			break; /* 1: trimmed, the base stands for it */
 		if (n == capacity) {
@@ -398,7 +398,7 @@ int readers_refold(struct readers *r, struct store_txn *txn, struct hot *hot)
 		error = 0;
 	while (error == 0 && n > 0) {
 		arena_reset(&r->arena);
-		error = engine_log_read(txn, &r->arena, chain[--n], &record);
+		error = event_log_read(txn, &r->arena, chain[--n], &record);
 		if (error == 0)
 			readers_fold(r->config, reader, &record);
 	}

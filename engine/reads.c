@@ -215,7 +215,7 @@ int engine_user_export(struct engine_worker *w, struct arena *arena, struct span
 	for (uint64_t at = head; r == 0 && at;) {
 		struct log_record record;
 		arena_reset(&scratch);
-		r = engine_log_read(w->txn, &scratch, at, &record);
+		r = event_log_read(w->txn, &scratch, at, &record);
 		if (r != 0)
 			break; /* 1: trimmed */
 		if (!first)

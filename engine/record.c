@@ -88,55 +88,6 @@ static enum event_rejection check_time(const struct engine *e, int64_t at_ms, in
 	return EVENT_FINE;
 }
 
-int engine_log_read(struct store_txn *txn, struct arena *arena, uint64_t sequence, struct log_record *out)
-{
-	struct span value;
-	uint8_t key[8];
-	int error = store_get(txn, TABLE_EVENTS, key_u64(key, sequence), &value);
-	return error == 0 && log_record_decode(arena, value, out) ? -EINVAL : error;
-}
-
-int engine_log_rewrite(struct engine *e, struct store_txn *txn, uint64_t sequence, const struct log_record *r)
-{
-	uint8_t key[8];
-	buf_clear(&e->record);
-	log_record_encode(&e->record, r);
-	return e->record.failed ? -ENOMEM : store_put(txn, TABLE_EVENTS, key_u64(key, sequence), buf_span(&e->record));
-}
-
-static int append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r, uint64_t *sequence)
-{
-	uint8_t key[8];
-	struct reader *reader = hot->pending;
-	*sequence = ++e->numbers.sequence;
-	r->user = reader->user;
-	r->previous = reader->chain_head;
-	buf_clear(&e->record);
-	log_record_encode(&e->record, r);
-	if (e->record.failed)
-		return -ENOMEM;
-	int error = 0;
-	if (r->kind == LOG_SLATE && !reader->lead.known) /* its feeds are asked for, and need it */
-		error = lead_look_up(&reader->lead, txn, &e->batch_arena, reader->chain_head, r->received_ms);
-	if (error == 0)
-		error = store_append(txn, TABLE_EVENTS, key_u64(key, *sequence), buf_span(&e->record));
-	if (error < 0)
-		return error;
-	lead_append(&reader->lead, r);
-	reader->chain_head = *sequence;
-	reader->through = *sequence;
-	return 0;
-}
-
-int engine_log_append(struct engine *e, struct store_txn *txn, struct hot *hot, struct log_record *r)
-{
-	uint64_t sequence;
-	int error = append(e, txn, hot, r, &sequence);
-	if (error == 0)
-		readers_fold(&e->profile_config, hot->pending, r);
-	return error;
-}
-
 static int reject(struct event_item *item, enum event_rejection why)
 {
 	item->result->outcome = EVENT_REJECTED;
@@ -164,7 +115,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	enum event_rejection bad_time = check_time(e, r.at_ms, now_ms);
 	if (bad_time)
 		return reject(item, bad_time);
-	if (event->feed_id.len && slate_key(event->feed_id, &r.feed) != 0)
+	if (event->feed_id.len && feed_id_parse(event->feed_id, &r.feed) != 0)
 		return reject(item, EVENT_BAD_FEED_ID);
 	if (event->id.len) {
 		r.id_hash = hash128(event->id);
@@ -189,7 +140,7 @@ static int record_one(struct engine *e, struct store_txn *txn, struct event_item
 	r.user = hot->pending->user;
 	error = is_counted_type(r.type) ? counted_add(e, txn, &r, &r.repeat) : 0;
 	if (error == 0)
-		error = append(e, txn, hot, &r, &sequence);
+		error = chain_append(e, txn, hot, &r, &sequence);
 	if (error == 0)
 		error = event_ids_add(e, &r, sequence);
 	if (error != 0)
@@ -281,7 +232,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	bool made = sequence == 0 && parse_made_id(u->id, &sequence);
 	if (sequence == 0)
 		return 0;
-	error = engine_log_read(txn, &e->batch_arena, sequence, &r);
+	error = event_log_read(txn, &e->batch_arena, sequence, &r);
 	if (error != 0)
 		return error < 0 ? error : 0;
 	if (r.kind != LOG_EVENT || (made && (r.id_hash.low || r.id_hash.high)))
@@ -294,7 +245,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	if (error != 0) /* erased, or being so */
 		return error < 0 ? error : 0;
 	r.undone = true;
-	error = engine_log_rewrite(e, txn, sequence, &r);
+	error = event_log_rewrite(e, txn, sequence, &r);
 	struct log_record undone = {.kind = LOG_UNDO, .received_ms = u->now_ms, .target = sequence};
 	uint64_t undo_sequence;
 	int64_t instead_ms = 0;
@@ -304,7 +255,7 @@ static int undo_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 	if (error == 0)
 		error = learning_drop(e, txn, &r, sequence, hot->pending->chain_head, &u->dropped);
 	if (error == 0)
-		error = append(e, txn, hot, &undone, &undo_sequence);
+		error = chain_append(e, txn, hot, &undone, &undo_sequence);
 	if (error == 0)
 		error = readers_refold(e->readers, txn, hot);
 	if (error < 0)

@@ -13,30 +13,6 @@
 
 enum { CURSOR_VERSION = 1, CURSOR_BYTES = 1 + 8 + 2 + 8 + 8, CURSOR_MAC_BYTES = 16 };
 
-int slate_key(struct span feed_id, uint64_t *feed)
-{
-	static const char digits[] = "0123456789abcdef";
-	uint64_t n = 0;
-	if (feed_id.len != 18 || !span_starts_with(feed_id, SPAN("f-")))
-		return 1;
-	for (size_t i = 2; i < feed_id.len; i++) {
-		const char *digit = memchr(digits, feed_id.data[i], 16);
-		if (!digit)
-			return 1;
-		n = n << 4 | (uint64_t)(digit - digits);
-	}
-	*feed = n;
-	return n == 0;
-}
-
-struct span key_slate(uint8_t out[10], uint64_t feed, uint16_t page)
-{
-	key_u64(out, feed);
-	out[8] = (uint8_t)(page >> 8);
-	out[9] = (uint8_t)page;
-	return (struct span){(const char *)out, 10};
-}
-
 /* ---- cursors: version, feed, page, hash of reader and filters, expiry; then a MAC ---- */
 
 static void cursor_mac(const struct engine *e, const uint8_t *bytes, uint8_t out[DIGEST_BYTES])
@@ -106,7 +82,7 @@ static int slate_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 			return 0;
 		}
 		struct log_record record = {.kind = LOG_SLATE, .received_ms = s->now_ms, .feed = s->feed, .page = s->page};
-		r = engine_log_append(e, txn, hot, &record);
+		r = chain_fold(e, txn, hot, &record);
 		if (r < 0)
 			return r;
 	}

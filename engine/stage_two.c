@@ -1,7 +1,6 @@
 /* Stage two of a request: models that are more than linear put a pool in their own order, say why, and let the slate that
  * comes of it wait for its reader's events. */
 #include <errno.h>
-#include <string.h>
 
 #include "engine/feed_internal.h"
 

@@ -253,7 +253,7 @@ static int interests_apply(struct write_op *op, struct store_txn *txn, void *ctx
 			struct log_record interest = {.kind = LOG_INTEREST, .received_ms = u->now_ms, .at_ms = u->now_ms,
 			                              .topic = topic, .short_term = (float)c->short_term,
 			                              .long_term = (float)c->long_term};
-			r = engine_log_append(e, txn, hot, &interest);
+			r = chain_fold(e, txn, hot, &interest);
 			if (r < 0)
 				return r;
 		}
@@ -352,7 +352,7 @@ static int merge_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 		.merged_profile = {(char *)profile, profile_encode(&other->profile, profile)},
 		.merged_reads = {(char *)reads, history_encode_reads(&other->history, reads)},
 		.merged_shown = {(char *)shown, history_encode_shown(&other->history, shown)}};
-	r = engine_log_append(e, txn, into, &merge);
+	r = chain_fold(e, txn, into, &merge);
 	return r < 0 ? r : erase_begin(e, txn, from, u->task);
 }
 
