@@ -34,7 +34,7 @@ struct api {
 /* The routes of the contract; handlers get a struct api. */
 extern const struct http_route api_routes[];
 extern const size_t api_n_routes;
-/* For http_config: fills hooks, clock, routes and ctx. */
+/* install.c: for http_config, fills hooks, clock, routes and ctx. */
 void api_install(struct api *api, struct http_config *config);
 /* The time by the server's clock. ctx: a struct api. */
 int64_t api_now_ms(void *ctx);
@@ -50,10 +50,12 @@ static inline struct api_worker *api_worker(struct http_exchange *x)
 {
 	return http_worker_data(x);
 }
+
 static inline struct engine_worker *api_engine(struct http_exchange *x)
 {
 	return api_worker(x)->engine;
 }
+
 /* The settings in force; not to be kept beyond the handler. */
 const struct config *api_config(const struct api *api);
 

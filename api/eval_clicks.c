@@ -2,7 +2,6 @@
 #include "api/eval_clicks.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/eval_columns.h"

@@ -1,5 +1,4 @@
 /* /v1/users: settings, interests, all that is kept, erasing, joining. */
-#include <errno.h>
 
 #include "api/formats/settings_json.h"
 #include "api/routes.h"

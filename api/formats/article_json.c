@@ -2,10 +2,7 @@
 
 #include <math.h>
 
-#include "api/formats/url.h"
 #include "engine/base/rfc3339.h"
-
-static const char *const statuses[] = {"usable", "withheld", "canceled", NULL};
 
 static void decode_own(struct decode *d, const json_t *v, struct article *a)
 {
@@ -29,7 +26,7 @@ static void decode_own(struct decode *d, const json_t *v, struct article *a)
 	decode_time(d, v, "embargo_until", &a->embargo_until_ms);
 	if (decode_number(d, v, "boost", LIMIT_BOOST_MIN, LIMIT_BOOST_MAX, &boost))
 		a->boost = (float)boost;
-	int status = decode_choice(d, v, "status", statuses);
+	int status = decode_choice(d, v, "status", article_statuses);
 	if (status >= 0)
 		a->status = (enum article_status)status;
 	decode_bool(d, v, "premium", &a->premium);
@@ -37,38 +34,9 @@ static void decode_own(struct decode *d, const json_t *v, struct article *a)
 		a->char_count = (uint32_t)char_count;
 	decode_floats(d, v, "embedding", LIMIT_EMBEDDING, &a->embedding, &a->n_embedding);
 	decode_require(d, v, "title");
-	article_json_finish(d, a, "title", "id");
+	article_finish(d, a, "title", "id");
 	if (a->id.len == 0)
 		decode_require(d, v, "id");
-}
-
-static uint32_t count_characters(struct span utf8)
-{
-	uint32_t n = 0;
-	for (size_t i = 0; i < utf8.len; i++)
-		n += ((unsigned char)utf8.data[i] & 0xc0) != 0x80;
-	return n;
-}
-
-void article_json_finish(struct decode *d, struct article *a, const char *title_name, const char *id_name)
-{
-	if (a->n_embedding == 0)
-		a->embedding = NULL;
-	if (a->body.len > 0)
-		a->char_count = count_characters(a->body);
-	if (a->id.len == 0 && a->url.len > 0) {
-		struct span canonical = url_canonical(d->arena, a->url);
-		if (canonical.data)
-			a->id = url_made_id(d->arena, canonical);
-		if (!a->id.data) {
-			a->id = (struct span){NULL, 0};
-			d->no_memory = true;
-		}
-	}
-	if (a->title.len == 0 && d->n_errors == 0)
-		decode_error(d, title_name, -1, "is required");
-	if (a->id.len == 0 && d->n_errors == 0)
-		decode_error(d, id_name, -1, "is required, or give a url");
 }
 
 void article_json_decode(struct decode *d, const json_t *value, enum article_form form, struct article *out)
@@ -138,7 +106,7 @@ void article_json_encode(struct buf *b, const struct article *a, bool embedding)
 		buf_put_json_double(b, round((double)a->boost * 1e6) / 1e6);
 	}
 	if (a->status != ARTICLE_USABLE)
-		buf_printf(b, ",\"status\":\"%s\"", statuses[a->status]);
+		buf_printf(b, ",\"status\":\"%s\"", article_statuses[a->status]);
 	if (a->premium)
 		buf_put_cstr(b, ",\"premium\":true");
 	if (a->char_count)

@@ -16,8 +16,10 @@ void article_json_decode(struct decode *d, const json_t *value, enum article_for
 void ninjs_decode(struct decode *d, const json_t *value, struct article *a);
 bool ninjs_by_shape(const json_t *value);
 
-/* The rules that hold for both forms once the members are read: makes an id, requires a title, orders the times. */
-void article_json_finish(struct decode *d, struct article *a, const char *title_name, const char *id_name);
+/* article_rules.c: the names of enum article_status; and the rules that hold for both forms once the members are read: makes
+ * an id, requires a title, counts the text's characters. */
+extern const char *const article_statuses[];
+void article_finish(struct decode *d, struct article *a, const char *title_name, const char *id_name);
 
 /* {"id","title",...}: every member that is set, body and embedding too. What import takes back. */
 void article_json_encode(struct buf *b, const struct article *a, bool embedding);

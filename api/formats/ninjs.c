@@ -205,7 +205,6 @@ static void take_identity(struct decode *d, const json_t *v, struct article *a)
 
 void ninjs_decode(struct decode *d, const json_t *v, struct article *a)
 {
-	static const char *const statuses[] = {"usable", "withheld", "canceled", NULL};
 	int64_t char_count;
 	take_identity(d, v, a);
 	take_texts(d, v, a);
@@ -233,9 +232,9 @@ void ninjs_decode(struct decode *d, const json_t *v, struct article *a)
 		a->char_count = (uint32_t)char_count;
 	decode_time(d, v, "expires", &a->expires_at_ms);
 	decode_time(d, v, "embargoed", &a->embargo_until_ms);
-	int status = decode_choice(d, v, SPELLING(v, "pubstatus", "pubStatus"), statuses);
+	int status = decode_choice(d, v, SPELLING(v, "pubstatus", "pubStatus"), article_statuses);
 	if (status >= 0)
 		a->status = (enum article_status)status;
 	take_image(d, v, &a->image);
-	article_json_finish(d, a, SPELLING(v, "headlines", "headline"), "uri");
+	article_finish(d, a, SPELLING(v, "headlines", "headline"), "uri");
 }

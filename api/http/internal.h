@@ -117,9 +117,9 @@ struct http_server {
 	_Atomic uint64_t accepted, refused, timeouts, bad_requests;
 };
 
-/* server.c */
+/* worker.c */
 void worker_wake(struct worker *w); /* the wake hook, once a round */
-void worker_send(struct worker *w, struct mail *m);
+bool worker_send(struct worker *w, struct mail *m); /* false: the worker has ended */
 uint64_t http_monotonic_us(void);
 int64_t http_wall_ms(const struct http_server *s);
 
@@ -134,9 +134,8 @@ void conn_free(struct conn *c);                    /* closed already, or never a
 /* exchange.c */
 void exchange_reset(struct http_exchange *x);
 void exchange_take_request_id(struct http_exchange *x);
-/* Fills query. Returns 0, 1 for a malformed or doubled one, -ENOMEM. */
-int exchange_parse_query(struct http_exchange *x) __attribute__((warn_unused_result));
 
+/* admission.c */
 size_t exchange_body_limit(const struct http_exchange *x); /* of the matched route */
 /* Answers what the head alone decides: no such path or method, a malformed target, a body that is too large or oddly
  * coded, no permission. true: it was replied to. */

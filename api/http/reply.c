@@ -3,7 +3,6 @@
 #include "api/http/internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <time.h>
 
 enum { GZIP_MIN_BYTES = 1024 };

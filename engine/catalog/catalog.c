@@ -59,40 +59,12 @@ void catalog_free(struct catalog *c)
 	free(c->dirty);
 	free(c);
 }
-/* ---- finding ---- */
 
-static struct catalog_place place_at(const struct catalog_view *v, uint64_t location)
-{
-	struct catalog_place none = {NULL, 0};
-	if (location == 0)
-		return none;
-	uint64_t number = (location - 1) / SEGMENT_SLOTS;
-	uint32_t slot = (uint32_t)((location - 1) % SEGMENT_SLOTS);
-	if (number < v->first_number || number >= v->first_number + v->n_segments)
-		return none;
-	const struct catalog_segment *s = v->segments[number - v->first_number];
-	if (!s || slot >= atomic_load_explicit(&s->count, memory_order_acquire) ||
-	    (atomic_load_explicit(&s->flags[slot], memory_order_acquire) & SLOT_DEAD))
-		return none;
-	return (struct catalog_place){s, slot};
-}
+/* ---- finding ---- */
 
 uint32_t catalog_moves(const struct catalog *c)
 {
 	return atomic_load_explicit(&c->n_moves, memory_order_acquire);
-}
-
-struct catalog_place catalog_find(const struct catalog *c, uint32_t article)
-{
-	/* The place first: a view loaded after it has the segment it names. An article that moved between the two looks is
-	 * found where it is now. */
-	for (uint64_t location = map_get(c->by_article, article);;) {
-		struct catalog_place place = place_at(catalog_view(c), location);
-		uint64_t again = place.segment ? location : map_get(c->by_article, article);
-		if (again == location)
-			return place;
-		location = again;
-	}
 }
 
 const struct catalog_members *catalog_story(const struct catalog *c, uint32_t story)
@@ -129,6 +101,7 @@ struct span catalog_language_name(const struct catalog *c, uint8_t language)
 	const struct language *l = &c->languages[language < n ? language : 0];
 	return (struct span){l->text, l->len};
 }
+
 /* ---- publishing ---- */
 
 static struct catalog_card *card_copy(const struct catalog_card *from)
@@ -151,10 +124,6 @@ static struct catalog_card *card_copy(const struct catalog_card *from)
 	return card;
 }
 
-size_t card_size(const struct catalog_card *card)
-{
-	return sizeof(*card) + card->id.len + card->json.len + card->brief.len + card->title.len;
-}
 /* New postings for the filled part; failing for want of memory leaves a longer tail. */
 static void index_segment(struct catalog *c, struct segment *s, uint32_t n)
 {
@@ -199,7 +168,7 @@ int catalog_publish(struct catalog *c, const struct catalog_entry *entry)
 	}
 	int r = segment_reserve_vector(s, c->epoch, entry->n_vector);
 	if (r == 0 && entry->dense_space)
-		r = dense_reserve(s);
+		r = segment_reserve_dense(s);
 	if (r < 0)
 		return r;
 	struct catalog_card *card = card_copy(&entry->card);
@@ -240,6 +209,7 @@ int catalog_publish(struct catalog *c, const struct catalog_entry *entry)
 		index_segment(c, s, slot + 1);
 	return 0;
 }
+
 void catalog_set_loading(struct catalog *c, bool on)
 {
 	const struct catalog_view *v = catalog_view(c);
@@ -289,6 +259,7 @@ void catalog_each(struct catalog *c, void (*fn)(void *ctx, const struct catalog_
 				fn(ctx, s, slot);
 	}
 }
+
 /* ---- time ---- */
 
 struct expiry {
@@ -308,6 +279,7 @@ static void expire_slot(void *ctx, const struct catalog_segment *s, uint32_t slo
 	if (x->expired)
 		x->expired(x->ctx, article);
 }
+
 /* Moves what is left of the emptiest sealed segment to the active one, when little is left. */
 static int compact_one(struct catalog *c)
 {
@@ -342,6 +314,7 @@ static int compact_one(struct catalog *c)
 	}
 	return 0;
 }
+
 int catalog_tick(struct catalog *c, int64_t now_ms, void (*expired)(void *ctx, uint32_t article), void *ctx)
 {
 	if (minute_of(now_ms) == c->minute_ms)

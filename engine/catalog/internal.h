@@ -69,7 +69,4 @@ void popularity_forget(struct catalog *c, uint32_t article);
 /* For a new minute: every article's counters pruned and shown anew. */
 void popularity_refresh(struct catalog *c);
 
-/* catalog.c */
-size_t card_size(const struct catalog_card *card);
-
 #endif

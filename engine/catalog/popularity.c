@@ -60,6 +60,7 @@ void popularity_forget(struct catalog *c, uint32_t article)
 	map_remove(c->counters, article);
 	counters_free(n);
 }
+
 void catalog_mark_dirty(struct catalog *c, uint32_t article)
 {
 	struct counters *n = map_get_ptr(c->counters, article);
@@ -153,6 +154,7 @@ int catalog_counters_decode(struct catalog *c, uint32_t article, struct span byt
 	}
 	return 0;
 }
+
 static void refresh_counters(uint64_t article, uint64_t value, void *ctx)
 {
 	struct catalog *c = ctx;
@@ -162,6 +164,7 @@ static void refresh_counters(uint64_t article, uint64_t value, void *ctx)
 	if (place.segment)
 		popularity_show(c, n, place);
 }
+
 void popularity_refresh(struct catalog *c)
 {
 	map_each(c->counters, refresh_counters, c);

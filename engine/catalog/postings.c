@@ -2,7 +2,6 @@
  * counting, an entry's `start` holds the topic's rank of first appearance, so that the second pass needs no look-up. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/base/hash.h"
 #include "engine/catalog/segment.h"

@@ -55,6 +55,32 @@ int segment_reserve_vector(struct segment *s, struct epoch *e, size_t n)
 	return 0;
 }
 
+int segment_reserve_dense(struct segment *s)
+{
+	if (segment_dense(s))
+		return 0;
+	struct catalog_dense *d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	atomic_store_explicit(&s->seen.dense, d, memory_order_release);
+	s->bytes += sizeof(*d);
+	return 0;
+}
+
+static void fill_dense(struct segment *s, uint32_t slot, uint8_t space, const int8_t at[CATALOG_DENSE])
+{
+	struct catalog_dense *d = segment_dense(s);
+	if (!d || space == 0)
+		return;
+	memcpy(d->at[slot], at, CATALOG_DENSE);
+	d->space[slot] = space;
+}
+
+size_t card_size(const struct catalog_card *card)
+{
+	return sizeof(*card) + card->id.len + card->json.len + card->brief.len + card->title.len;
+}
+
 static float content_norm(const struct catalog_entry *entry)
 {
 	double square = 0;
@@ -124,7 +150,7 @@ uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entr
 		(struct topic_term *)(uintptr_t)atomic_load_explicit(&c->vectors, memory_order_relaxed);
 	if (entry->n_vector)
 		memcpy(vectors + start, entry->vector, entry->n_vector * sizeof(*vectors));
-	dense_fill(s, slot, entry->dense_space, entry->dense);
+	fill_dense(s, slot, entry->dense_space, entry->dense);
 	c->card[slot] = card;
 	s->n_live++;
 	return slot; /* the caller computes what depends on the slot, then releases count */

@@ -23,13 +23,20 @@ int segment_new(struct segment **out, uint64_t number) __attribute__((warn_unuse
 void segment_free(void *segment);
 /* Makes room for n more vector entries; the array before goes through the epoch. */
 int segment_reserve_vector(struct segment *s, struct epoch *e, size_t n) __attribute__((warn_unused_result));
-/* dense.c: room for short vectors; one slot's. */
-int dense_reserve(struct segment *s) __attribute__((warn_unused_result));
-void dense_fill(struct segment *s, uint32_t slot, uint8_t space, const int8_t at[CATALOG_DENSE]);
+/* Room for short vectors. Returns 0 or -ENOMEM. */
+int segment_reserve_dense(struct segment *s) __attribute__((warn_unused_result));
+/* NULL: no slot has one. */
+static inline struct catalog_dense *segment_dense(const struct segment *s)
+{
+	return (struct catalog_dense *)(uintptr_t)atomic_load_explicit(&s->seen.dense, memory_order_relaxed);
+}
 /* Fills the next slot, which becomes visible when the caller releases `count`. The card is taken over. Room was
  * reserved. Returns the slot. */
 uint32_t segment_append_take(struct segment *s, const struct catalog_entry *entry, int64_t visible_until_ms,
                              const struct catalog_card *card);
+
+/* What a card takes of memory. */
+size_t card_size(const struct catalog_card *card);
 
 /* Postings of slots [0, n_slots). Returns 0 or -ENOMEM. */
 int postings_build(struct catalog_postings **out, const struct catalog_segment *s, uint32_t n_slots, uint64_t *bytes)

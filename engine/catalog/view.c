@@ -129,6 +129,7 @@ out:
 	free(v);
 	return -ENOMEM;
 }
+
 static void retire_segment(struct catalog *c, struct catalog_segment *s)
 {
 	for (uint32_t slot = 0; slot < atomic_load(&s->count); slot++)
@@ -177,6 +178,7 @@ out:
 	free(v);
 	return -ENOMEM;
 }
+
 void view_free(struct catalog *c)
 {
 	struct catalog_view *v = view_current(c);
@@ -188,4 +190,35 @@ void view_free(struct catalog *c)
 			segment_free(segment_of(v->segments[i]));
 	}
 	free(v);
+}
+
+/* ---- where an article is ---- */
+
+static struct catalog_place place_at(const struct catalog_view *v, uint64_t location)
+{
+	struct catalog_place none = {NULL, 0};
+	if (location == 0)
+		return none;
+	uint64_t number = (location - 1) / SEGMENT_SLOTS;
+	uint32_t slot = (uint32_t)((location - 1) % SEGMENT_SLOTS);
+	if (number < v->first_number || number >= v->first_number + v->n_segments)
+		return none;
+	const struct catalog_segment *s = v->segments[number - v->first_number];
+	if (!s || slot >= atomic_load_explicit(&s->count, memory_order_acquire) ||
+	    (atomic_load_explicit(&s->flags[slot], memory_order_acquire) & SLOT_DEAD))
+		return none;
+	return (struct catalog_place){s, slot};
+}
+
+struct catalog_place catalog_find(const struct catalog *c, uint32_t article)
+{
+	/* The place first: a view loaded after it has the segment it names. An article that moved between the two looks is
+	 * found where it is now. */
+	for (uint64_t location = map_get(c->by_article, article);;) {
+		struct catalog_place place = place_at(catalog_view(c), location);
+		uint64_t again = place.segment ? location : map_get(c->by_article, article);
+		if (again == location)
+			return place;
+		location = again;
+	}
 }

@@ -26,6 +26,9 @@ struct text_df {
 
 _Static_assert((N_CELLS & (N_CELLS - 1)) == 0, "probes are masked");
 
+/* Before anything is counted a term is as rare as one in this many articles. */
+static const double prior_articles = 1000;
+
 int text_df_new(struct text_df **out)
 {
 	struct text_df *df = calloc(1, sizeof(*df));
@@ -184,4 +187,16 @@ int text_df_load_block(struct text_df *df, unsigned block, struct span bytes)
 	for (uint32_t i = 0; i < CELLS_PER_BLOCK; i++)
 		atomic_store_explicit(&df->cell[block * CELLS_PER_BLOCK + i], values[i], memory_order_relaxed);
 	return 0;
+}
+
+/* ---- what a term is counted under, and what it weighs ---- */
+
+uint32_t text_df_key(uint64_t language_seed, uint32_t term_hash)
+{
+	return (uint32_t)(hash_mix64(language_seed + term_hash) >> 32);
+}
+
+double text_idf(double n_articles, double n_with_term)
+{
+	return log(1 + (n_articles + prior_articles) / (n_with_term + 1));
 }

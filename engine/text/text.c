@@ -2,16 +2,12 @@
  * these the vector and the print. Everything a thread needs again and again (ICU objects, stemmers, scratch) is opened
  * once and kept in struct text. */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <unicode/uchar.h>
 #include <unicode/ustring.h>
 
 #include "engine/base/hash.h"
 #include "engine/text/text_internal.h"
-
-/* Before anything is counted a term is as rare as one in this many articles. */
-static const double prior_articles = 1000;
 
 int text_new(struct text **out)
 {
@@ -66,16 +62,6 @@ void text_free(struct text *t)
 	free(t->terms);
 	free(t->stems);
 	free(t);
-}
-
-double text_idf(double n_articles, double n_with_term)
-{
-	return log(1 + (n_articles + prior_articles) / (n_with_term + 1));
-}
-
-uint32_t text_df_key(uint64_t language_seed, uint32_t term_hash)
-{
-	return (uint32_t)(hash_mix64(language_seed + term_hash) >> 32);
 }
 
 static bool is_dash(UChar c)
