@@ -29,7 +29,7 @@ static void print_usage(FILE *out)
 	fprintf(out, "mynews: a personalised news feed.\n\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  mynews %-8s %s\n", commands[i].name, commands[i].usage);
-	fprintf(out, "\nExit codes: 0 done, 1 failed, 2 wrong usage.\n");
+	fprintf(out, "  mynews --version\n\nExit codes: 0 done, 1 failed, 2 wrong usage.\n");
 }
 
 /* ---- faults ---- */
@@ -66,6 +66,10 @@ int main(int argc, char **argv)
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		print_usage(argc < 2 ? stderr : stdout);
 		return argc < 2 ? EXIT_USAGE : EXIT_FINE;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("mynews %s\n", MYNEWS_VERSION);
+		return EXIT_FINE;
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -269,6 +270,11 @@ class Reload(Folder):
         self.reload()
         line = json.loads(next(line for line in self.server.log_text().splitlines() if '"event":"reloaded"' in line))
         self.assertEqual((line["level"], line["after_restart"]), ("warn", ["threads", "live_days"]))
+
+    def test_the_program_says_its_version(self):
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../meson.build"), encoding="utf-8") as file:
+            version = re.search(r"version: '([^']+)'", file.read())[1]
+        self.assertEqual(run("--version"), (0, f"mynews {version}\n", ""))
 
     def test_check_says_what_serve_would(self):
         entry = {"name": "desk", "sha256": hashlib.sha256(KEY.encode()).hexdigest(), "scopes": ["read"]}
