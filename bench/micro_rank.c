@@ -51,7 +51,7 @@ static void time_page(struct rank_scratch *s, const struct world *w, const struc
 	must(rank_diversify(s, &w->model, q, pool, n, taken, NULL, 0, 20, order, &n_page));
 	double t1 = now_us();
 	for (size_t k = 0; k < n_page; k++)
-		rank_explain(s, w->catalog, q, &pool[order[k]], rows);
+		rank_explain(NULL, w->catalog, q, &pool[order[k]], rows);
 	double t2 = now_us();
 	must(rank_score(s, w->catalog, q, pool, n, NULL));
 	*score_us = now_us() - t2;

@@ -63,7 +63,7 @@ static void tell(const struct rank_request *q, const struct catalog *c, const st
 	struct rank_row rows[RANK_TOLD_MOST];
 	for (size_t i = 0; i < n; i++)
 		which[i] = items[i].listed;
-	must(rank_shortlist_parts(q, two, e, which, n, arena, &parts));
+	must(rank_shortlist_parts(q, rank_filter_new(arena, q), two, e, which, n, arena, &parts));
 	for (size_t i = 0; i < n; i++)
 		rank_shortlist_tell(c, q, e, which[i], &items[i], &parts, i, rows);
 }

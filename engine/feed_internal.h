@@ -14,6 +14,7 @@ struct query {
 	 * was ranked yet */
 	struct rank_stage_two two;
 	struct example *example;
+	struct rank_filter *filter; /* NULL before query_explain_all */
 	struct rank_parts *parts; /* of those that query_explain_all was given; NULL before */
 	uint16_t *part_of;        /* [example->n] 1 + the number of a slot's in parts; 0 none */
 };
@@ -30,7 +31,8 @@ int query_measure(struct engine_worker *w, struct query *query, const struct ran
 	__attribute__((warn_unused_result));
 int query_order(struct engine_worker *w, struct query *query, struct rank_item *items, size_t n)
 	__attribute__((warn_unused_result));
-/* Makes query_explain ready for these items of the shortlist. Returns 0 or -ENOMEM. */
+/* Makes ready to say why of these items: feed_item_fill, and query_explain for those of the shortlist. Returns 0 or
+ * -ENOMEM. */
 int query_explain_all(struct engine_worker *w, struct query *query, const struct rank_item *items, size_t n)
 	__attribute__((warn_unused_result));
 /* Reasons of one of them, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */

@@ -88,7 +88,7 @@ int feed_item_fill(struct engine_worker *w, struct arena *arena, const struct qu
 			return r; /* 1: not of the shortlist, a pin say, and scored by stage one */
 	}
 	struct rank_reason rows[RANK_REASONS_MAX];
-	size_t n = rank_explain(w->scratch, w->engine->catalog, &query->rank, item, rows);
+	size_t n = rank_explain(query->filter, w->engine->catalog, &query->rank, item, rows);
 	if (!explain)
 		n = choose_reasons(rows, n);
 	struct feed_reason *reasons = arena_calloc(arena, n, sizeof(*reasons));

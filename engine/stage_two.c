@@ -51,7 +51,12 @@ int query_explain_all(struct engine_worker *w, struct query *query, const struct
 {
 	struct arena *arena = &w->stage_two;
 	size_t n_slots = 0;
-	if (!query->example || n == 0)
+	if (query->rank.order != RANK_RANKED || n == 0)
+		return 0;
+	query->filter = rank_filter_new(arena, &query->rank);
+	if (!query->filter)
+		return -ENOMEM;
+	if (!query->example)
 		return 0;
 	uint16_t *which = arena_alloc(arena, n * sizeof(*which));
 	query->parts = arena_alloc(arena, sizeof(*query->parts));
@@ -65,7 +70,7 @@ int query_explain_all(struct engine_worker *w, struct query *query, const struct
 		which[n_slots++] = (uint16_t)slot;
 		query->part_of[slot] = (uint16_t)n_slots;
 	}
-	return rank_shortlist_parts(&query->rank, &query->two, query->example, which, n_slots, arena, query->parts);
+	return rank_shortlist_parts(&query->rank, query->filter, &query->two, query->example, which, n_slots, arena, query->parts);
 }
 
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,

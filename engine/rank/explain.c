@@ -45,9 +45,12 @@ static void put_topics(struct rank_filter *f, const uint32_t *topics, size_t n)
 		put(f->topics, topics[i]);
 }
 
-void rank_filter_prepare(struct rank_filter *f, const struct rank_request *q)
+struct rank_filter *rank_filter_new(struct arena *arena, const struct rank_request *q)
 {
 	const struct rank_reader *reader = &q->reader;
+	struct rank_filter *f = arena_alloc(arena, sizeof(*f));
+	if (!f)
+		return NULL;
 	memset(f, 0, sizeof(*f));
 	f->moment = moment_of(q);
 	if (reader->profile) {
@@ -59,6 +62,7 @@ void rank_filter_prepare(struct rank_filter *f, const struct rank_request *q)
 	put_topics(f, q->edition_places, q->n_edition_places);
 	for (size_t i = 0; reader->history && i < reader->history->n_shown; i++)
 		put(f->stories, reader->history->shown[i].story);
+	return f;
 }
 
 size_t rank_filter_vector(const struct rank_filter *f, const struct catalog_segment *s, uint32_t slot,
@@ -224,12 +228,12 @@ static void sort_rows(struct rank_reason *rows, size_t n)
 	}
 }
 
-size_t rank_explain(struct rank_scratch *scratch, const struct catalog *c, const struct rank_request *request,
+size_t rank_explain(const struct rank_filter *f, const struct catalog *c, const struct rank_request *request,
                     const struct rank_item *item, struct rank_reason out[RANK_REASONS_MAX])
 {
 	if (!item->segment)
 		return 0;
-	size_t n = rank_rows(request, NULL, item->segment, item->slot, catalog_view(c)->minute_ms, out);
+	size_t n = rank_rows(request, f, item->segment, item->slot, catalog_view(c)->minute_ms, out);
 	uint32_t sum = 0;
 	for (size_t i = 0; i < n; i++)
 		sum += (uint32_t)out[i].contribution;

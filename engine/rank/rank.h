@@ -179,10 +179,15 @@ struct rank_reason {
 	int32_t contribution; /* RANK_ONE to the unit; all rows of an item sum to its score */
 };
 enum { RANK_REASONS_MAX = N_FEATURES + 4 * LIMIT_VECTOR };
+/* What a reader has to do with, of a request's, in the arena: who asks for many stories spares looking up the rest. NULL:
+ * memory is out. */
+struct rank_filter;
+struct rank_filter *rank_filter_new(struct arena *arena, const struct rank_request *request);
 /* Largest absolute contribution first. item->score must come from rank_pool or rank_score for this request: should a
  * counter or the minute have moved since, the difference is in the row of the most lively shared feature, so that the
- * rows still sum to item->score. Returns the number of rows written; 0 when the item is not live. */
-size_t rank_explain(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request,
+ * rows still sum to item->score. f: the request's, or NULL, with the same rows. Returns the number of rows written; 0 when
+ * the item is not live. */
+size_t rank_explain(const struct rank_filter *f, const struct catalog *c, const struct rank_request *request,
                     const struct rank_item *item, struct rank_reason out[RANK_REASONS_MAX]);
 
 #endif

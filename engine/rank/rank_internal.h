@@ -106,7 +106,6 @@ struct rank_filter {
 	uint64_t topics[RANK_FILTER_BITS / 64], stories[RANK_FILTER_BITS / 64];
 	struct profile_moment moment; /* of the request */
 };
-void rank_filter_prepare(struct rank_filter *f, const struct rank_request *q);
 /* The entries of a slot's vector that may have to do with the reader, in their order: all others say nothing of it. Returns
  * how many. */
 size_t rank_filter_vector(const struct rank_filter *f, const struct catalog_segment *segment, uint32_t slot,

@@ -67,12 +67,13 @@ struct rank_parts {
 	bool linear;                        /* in the stage-one score */
 	const struct told_groups *groups;   /* the file's own, as are: */
 	const double *sums;                 /* [n] a sum for each of the groups */
-	const struct rank_filter *filter;   /* the folder's own */
+	const struct rank_filter *filter;   /* the request's */
 };
-/* The parts of the scores of slots which[n] by the request's model, in the arena, for rows of the same request. Returns 0 or
- * -ENOMEM. */
-int rank_shortlist_parts(const struct rank_request *request, const struct rank_stage_two *two, const struct example *e,
-                         const uint16_t *which, size_t n, struct arena *arena, struct rank_parts *out)
+/* The parts of the scores of slots which[n] by the request's model, in the arena, for rows of the same request, whose filter
+ * is kept. Returns 0 or -ENOMEM. */
+int rank_shortlist_parts(const struct rank_request *request, const struct rank_filter *filter,
+                         const struct rank_stage_two *two, const struct example *e, const uint16_t *which, size_t n,
+                         struct arena *arena, struct rank_parts *out)
 	__attribute__((warn_unused_result));
 
 /* One row of why a story of a shortlist has its score. */

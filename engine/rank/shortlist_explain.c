@@ -153,8 +153,9 @@ static void sum_groups(const struct told_groups *g, const double *columns, const
 	}
 }
 
-int rank_shortlist_parts(const struct rank_request *request, const struct rank_stage_two *two, const struct example *e,
-                         const uint16_t *which, size_t n, struct arena *arena, struct rank_parts *out)
+int rank_shortlist_parts(const struct rank_request *request, const struct rank_filter *filter,
+                         const struct rank_stage_two *two, const struct example *e, const uint16_t *which, size_t n,
+                         struct arena *arena, struct rank_parts *out)
 {
 	const struct model *m = request->model;
 	struct rank_part parts[MODEL_MEMBERS_MAX];
@@ -164,9 +165,8 @@ int rank_shortlist_parts(const struct rank_request *request, const struct rank_s
 	double *of_one = is_sum ? arena_alloc(arena, n_numbers * sizeof(*of_one) + 1) : columns;
 	double (*crosses)[N_CROSSES] = arena_calloc(arena, n, sizeof(*crosses));
 	struct told_groups *groups = arena_alloc(arena, sizeof(*groups));
-	struct rank_filter *filter = arena_alloc(arena, sizeof(*filter));
 	bool linear = true;
-	if (!columns || !of_one || !crosses || !groups || !filter)
+	if (!columns || !of_one || !crosses || !groups)
 		return -ENOMEM;
 	if (is_sum)
 		memset(columns, 0, n_numbers * sizeof(*columns));
@@ -184,7 +184,6 @@ int rank_shortlist_parts(const struct rank_request *request, const struct rank_s
 	if (!sums)
 		return -ENOMEM;
 	sum_groups(groups, columns, (const double (*)[N_CROSSES])crosses, n, sums);
-	rank_filter_prepare(filter, request);
 	*out = (struct rank_parts){.columns = columns, .crosses = (const double (*)[N_CROSSES])crosses, .groups = groups,
 	                           .sums = sums, .filter = filter, .linear = linear};
 	return 0;

@@ -72,7 +72,7 @@ static bool rank_once(struct rank_scratch *s, const struct rank_request *q)
 		return false;
 	for (size_t i = 0; i < n_order; i++) {
 		int64_t sum = 0;
-		size_t n_rows = rank_explain(s, world.catalog, q, &pool[order[i]], rows);
+		size_t n_rows = rank_explain(NULL, world.catalog, q, &pool[order[i]], rows);
 		for (size_t k = 0; k < n_rows; k++)
 			sum += rows[k].contribution;
 		if (sum != pool[order[i]].score)

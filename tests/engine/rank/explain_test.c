@@ -128,7 +128,7 @@ static void test_by_hand(void **state)
 	struct rank_reason rows[RANK_REASONS_MAX];
 	struct rank_item item = item_of(1);
 	assert_int_equal(rank_score(scratch, catalog, &request, &item, 1, NULL), 0);
-	size_t n = rank_explain(scratch, catalog, &request, &item, rows);
+	size_t n = rank_explain(NULL, catalog, &request, &item, rows);
 	int64_t sum = 0;
 	assert_int_equal(n, n_expected);
 	for (size_t i = 0; i < n; i++) {
@@ -159,7 +159,7 @@ static void test_moved_counters(void **state)
 		model.weights[features[i]] = 1;
 		struct rank_item item = item_of(1);
 		item.score = 12345;
-		size_t n = rank_explain(scratch, catalog, &request, &item, rows);
+		size_t n = rank_explain(NULL, catalog, &request, &item, rows);
 		assert_int_equal(n, 1);
 		assert_int_equal(rows[0].feature, features[i]);
 		assert_int_equal(rows[0].contribution, 12345);
@@ -167,10 +167,10 @@ static void test_moved_counters(void **state)
 	request.order = RANK_LATEST;
 	struct rank_item item = item_of(1);
 	item.score = 99;
-	assert_int_equal(rank_explain(scratch, catalog, &request, &item, rows), 1);
+	assert_int_equal(rank_explain(NULL, catalog, &request, &item, rows), 1);
 	assert_int_equal(rows[0].contribution, 99);
 	item.segment = NULL;
-	assert_int_equal(rank_explain(scratch, catalog, &request, &item, rows), 0);
+	assert_int_equal(rank_explain(NULL, catalog, &request, &item, rows), 0);
 }
 
 static void test_orders(void **state)
@@ -288,7 +288,7 @@ static void test_extremes(void **state)
 		int64_t sum = 0;
 		size_t n_pool;
 		assert_int_equal(rank_score(scratch, catalog, &request, &item, 1, NULL), 0);
-		size_t n = rank_explain(scratch, catalog, &request, &item, rows);
+		size_t n = rank_explain(NULL, catalog, &request, &item, rows);
 		for (size_t i = 0; i < n; i++)
 			sum += rows[i].contribution;
 		assert_int_equal(sum, item.score);

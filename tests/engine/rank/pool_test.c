@@ -65,11 +65,17 @@ static void check_scores(struct world *w, struct rank_scratch *s, const struct r
 static void check_explained(struct world *w, struct rank_scratch *s, const struct rank_request *q,
                             const struct rank_item *pool, size_t n_pool)
 {
-	struct rank_reason rows[RANK_REASONS_MAX];
+	struct rank_reason rows[RANK_REASONS_MAX], filtered[RANK_REASONS_MAX];
+	struct arena arena = {0};
+	const struct rank_filter *filter = rank_filter_new(&arena, q);
 	for (size_t i = 0; i < n_pool; i += 1 + n_pool / 5) {
 		int64_t sum = 0;
-		size_t n = rank_explain(s, w->catalog, q, &pool[i], rows);
+		size_t n = rank_explain(NULL, w->catalog, q, &pool[i], rows);
 		assert_true(n <= RANK_REASONS_MAX);
+		assert_int_equal(rank_explain(filter, w->catalog, q, &pool[i], filtered), n);
+		for (size_t k = 0; k < n; k++)
+			assert_true(rows[k].feature == filtered[k].feature && rows[k].topic == filtered[k].topic &&
+			            rows[k].contribution == filtered[k].contribution);
 		for (size_t k = 0; k < n; k++) {
 			sum += rows[k].contribution;
 			assert_true(rows[k].contribution != 0);
@@ -77,6 +83,7 @@ static void check_explained(struct world *w, struct rank_scratch *s, const struc
 		}
 		assert_int_equal(sum, pool[i].score);
 	}
+	arena_free(&arena);
 }
 
 static void check_request(struct world *w, struct rank_scratch *s, const struct rank_request *q, size_t n, uint64_t seed)

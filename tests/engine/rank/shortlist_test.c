@@ -275,10 +275,10 @@ static void test_parts_sum_to_scores(void **state)
 		for (size_t i = 0; i < n; i++)
 			which[i] = (uint16_t)(n - 1 - i);
 		who.request.model = m;
-		assert_int_equal(rank_shortlist_parts(&who.request, by, e, which, n, &arena, &all), 0);
+		assert_int_equal(rank_shortlist_parts(&who.request, rank_filter_new(&arena, &who.request), by, e, which, n, &arena, &all), 0);
 		for (size_t k = 0; k < n; k++) {
 			double rest = scores[which[k]];
-			assert_int_equal(rank_shortlist_parts(&who.request, by, e, &which[k], 1, &arena, &one), 0);
+			assert_int_equal(rank_shortlist_parts(&who.request, rank_filter_new(&arena, &who.request), by, e, &which[k], 1, &arena, &one), 0);
 			for (size_t c = 0; c < N_COLUMNS; c++) {
 				assert_true(one.columns[c] == all.columns[k * N_COLUMNS + c]);
 				rest -= one.columns[c];
@@ -356,7 +356,7 @@ static int rows_of(const struct rank_request *q, const struct example *e, size_t
 {
 	struct rank_parts parts;
 	const uint16_t which[2] = {(uint16_t)((i + 1) % e->n), (uint16_t)i};
-	assert_int_equal(rank_shortlist_parts(q, &two, e, which, 2, &arena, &parts), 0);
+	assert_int_equal(rank_shortlist_parts(q, rank_filter_new(&arena, q), &two, e, which, 2, &arena, &parts), 0);
 	struct rank_row told[RANK_TOLD_MOST] = {0};
 	size_t n = rank_shortlist_explain(world.catalog, q, e, i, item, &parts, 1, rows);
 	check_told(rows, n, told, rank_shortlist_tell(world.catalog, q, e, i, item, &parts, 1, told));
@@ -456,7 +456,7 @@ static void check_own_rows(const struct rank_request *q, struct rank_item item, 
 {
 	struct rank_reason own[RANK_REASONS_MAX];
 	assert_int_equal(rank_score(scratch, world.catalog, q, &item, 1, NULL), 0);
-	const size_t n_own = rank_explain(scratch, world.catalog, q, &item, own);
+	const size_t n_own = rank_explain(NULL, world.catalog, q, &item, own);
 	for (size_t i = 0; i < n_own; i++) {
 		size_t k = 0;
 		while (k < n && (strcmp(rows[k].code, rank_feature_names[own[i].feature]) != 0 || rows[k].topic != own[i].topic))
