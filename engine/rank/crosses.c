@@ -137,7 +137,8 @@ int rank_crosses_sum(const struct crosses *c, const _Atomic float *weights, stru
 {
 	enum { AHEAD = 48 /* keys */ };
 	static const float counts[CROSS_WORDS + 1][CROSS_WORDS] = {{0}, {1}, {1, 1}, {1, 1, 1}, {1, 1, 1, 1}};
-	const size_t n = c->example->n, n_words = c->on[CROSS_WORD] ? CROSS_WORDS : 0;
+	const bool words = c->on[CROSS_WORD];
+	const size_t n = c->example->n;
 	struct section_sums sections;
 	uint32_t *keys = arena_alloc(arena, (n * CROSS_SLOTS_MAX + AHEAD) * sizeof(*keys));
 	struct keys l = {.out = keys};
@@ -150,15 +151,15 @@ int rank_crosses_sum(const struct crosses *c, const _Atomic float *weights, stru
 	kernels_best()->mix(keys, l.n, c->mask);
 	for (size_t k = 0; k < AHEAD; k++)
 		__builtin_prefetch(&weights[keys[k]]);
-	const size_t n_others = n > 0 ? l.n / n - n_words : 0;
+	const size_t n_others = n > 0 ? l.n / n - (words ? CROSS_WORDS : 0) : 0;
 	for (size_t i = 0; i < n; i++) {
-		const float *count = counts[n_words_of(c, i)];
 		float sum = sum_section(c, weights, c->example->slots[i].section, &sections);
 		for (size_t k = 0; k < n_others; k++, keys++) {
 			__builtin_prefetch(&weights[keys[AHEAD]]);
 			sum += weight_at(weights, *keys);
 		}
-		for (size_t k = 0; k < n_words; k++, keys++) {
+		const float *count = words ? counts[n_words_of(c, i)] : NULL;
+		for (size_t k = 0; words && k < CROSS_WORDS; k++, keys++) {
 			__builtin_prefetch(&weights[keys[AHEAD]]);
 			sum += weight_at(weights, *keys) * count[k];
 		}

@@ -175,8 +175,10 @@ static int score_distances(const struct rank_part *part, const struct example *e
 	size_t n = 0;
 	const struct model_distances d = distances_of(part->model, e, &scales);
 	model_score_distances(part->model, part->learned->params, &d, s->sums, s->beyond);
-	for (size_t i = 0; i < e->n; i++) {
+	for (size_t i = 0; i < e->n; i++)
 		s->scores[i] = (double)s->sums[i];
+	const bool any = memchr(s->beyond, true, e->n) != NULL; /* seldom */
+	for (size_t i = 0; any && i < e->n; i++) {
 		s->which[n] = (uint16_t)i;
 		n += s->beyond[i];
 	}
