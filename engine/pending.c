@@ -8,9 +8,9 @@
 
 struct pending {
 	struct map *by_feed; /* feed -> first struct pending_slate of the feed */
-	struct pending_slate *first, **last; /* in order of arrival, which is that of being due but for models' delays */
-	size_t max_bytes, bytes, n;
-	uint64_t n_dropped;
+	struct pending_slate **due; /* [n] a heap: none is due before due[0] */
+	size_t max_bytes, bytes, n, capacity;
+	uint64_t n_dropped, n_come;
 	int64_t day;        /* since 1970 */
 	struct map *taught; /* reader -> slates learnt of that day */
 };
@@ -60,7 +60,6 @@ int pending_new(struct pending **out, size_t max_bytes)
 	if (!p)
 		return -ENOMEM;
 	p->max_bytes = max_bytes;
-	p->last = &p->first;
 	if (map_new(&p->by_feed, NULL) < 0 || map_new(&p->taught, NULL) < 0) {
 		map_free(p->by_feed);
 		free(p);
@@ -74,53 +73,91 @@ void pending_free(struct pending *p)
 {
 	if (!p)
 		return;
-	while (p->first)
+	while (p->n > 0)
 		pending_slate_free(pending_pop(p));
 	map_free(p->by_feed);
 	map_free(p->taught);
+	free(p->due);
 	free(p);
+}
+
+/* Of those due at one time the first to come is first. */
+static bool is_before(const struct pending_slate *a, const struct pending_slate *b)
+{
+	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->number < b->number;
+}
+
+/* Puts a slate where it belongs, from a free place upwards or downwards. */
+static void settle(struct pending *p, size_t at, struct pending_slate *s)
+{
+	for (; at > 0 && is_before(s, p->due[(at - 1) / 2]); at = (at - 1) / 2)
+		p->due[at] = p->due[(at - 1) / 2];
+	for (size_t child; (child = 2 * at + 1) < p->n; at = child) {
+		child += child + 1 < p->n && is_before(p->due[child + 1], p->due[child]);
+		if (!is_before(p->due[child], s))
+			break;
+		p->due[at] = p->due[child];
+	}
+	p->due[at] = s;
+}
+
+static bool make_room(struct pending *p)
+{
+	if (p->n < p->capacity)
+		return true;
+	size_t capacity = p->capacity ? 2 * p->capacity : 64;
+	struct pending_slate **grown = realloc(p->due, capacity * sizeof(struct pending_slate *));
+	if (!grown)
+		return false;
+	p->due = grown;
+	p->capacity = capacity;
+	return true;
+}
+
+/* Takes a slate out of its feed's list. */
+static void leave_feed(struct pending *p, struct pending_slate *s)
+{
+	struct pending_slate *at = map_get_ptr(p->by_feed, s->example->feed);
+	if (at != s) {
+		while (at->next_of_feed != s)
+			at = at->next_of_feed;
+		at->next_of_feed = s->next_of_feed;
+	} else if (!s->next_of_feed) {
+		map_remove(p->by_feed, s->example->feed);
+	} else if (map_put_ptr(p->by_feed, s->example->feed, s->next_of_feed) < 0) {
+		__builtin_trap(); /* the feed is there: nothing grows */
+	}
 }
 
 struct pending_slate *pending_pop(struct pending *p)
 {
-	struct pending_slate *s = p->first;
-	if (!s)
+	if (p->n == 0)
 		return NULL;
-	p->first = s->next;
-	if (!p->first)
-		p->last = &p->first;
+	struct pending_slate *s = p->due[0];
 	p->bytes -= s->bytes;
 	p->n--;
-	/* The oldest of its feed stands last in the feed's list. */
-	struct pending_slate *at = map_get_ptr(p->by_feed, s->example->feed);
-	if (at == s) {
-		map_remove(p->by_feed, s->example->feed);
-		return s;
-	}
-	while (at && at->next_of_feed != s)
-		at = at->next_of_feed;
-	if (at)
-		at->next_of_feed = s->next_of_feed;
+	if (p->n > 0)
+		settle(p, 0, p->due[p->n]);
+	leave_feed(p, s);
 	return s;
 }
 
 void pending_add_take(struct pending *p, struct pending_slate *s)
 {
-	while (p->first && p->bytes + s->bytes > p->max_bytes) {
+	while (p->n > 0 && p->bytes + s->bytes > p->max_bytes) {
 		pending_slate_free(pending_pop(p));
 		p->n_dropped++;
 	}
-	s->next = NULL;
 	s->next_of_feed = map_get_ptr(p->by_feed, s->example->feed);
-	if (s->bytes > p->max_bytes || map_put_ptr(p->by_feed, s->example->feed, s) < 0) {
+	if (s->bytes > p->max_bytes || !make_room(p) || map_put_ptr(p->by_feed, s->example->feed, s) < 0) {
 		pending_slate_free(s);
 		p->n_dropped++;
 		return;
 	}
-	*p->last = s;
-	p->last = &s->next;
+	s->number = p->n_come++;
 	p->bytes += s->bytes;
 	p->n++;
+	settle(p, p->n - 1, s);
 }
 
 void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint64_t reader, uint32_t article, enum event_type type,
@@ -147,7 +184,7 @@ void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint64_t read
 
 const struct pending_slate *pending_due(const struct pending *p, int64_t now_ms)
 {
-	return p->first && p->first->due_ms <= now_ms ? p->first : NULL;
+	return p->n > 0 && p->due[0]->due_ms <= now_ms ? p->due[0] : NULL;
 }
 
 float pending_weight(struct pending *p, uint64_t user, int64_t now_ms)

@@ -1,6 +1,6 @@
 /* Slates that wait for what their readers do. The writer's own: a slate comes in with the commit that logged it, events are
  * noted as their commits are published, and when its time has come a slate is closed: what counts of it is stored as an
- * example and learnt. Memory is bounded: the oldest slates go first, untaught. */
+ * example and learnt. Memory is bounded: those due first go first, untaught. */
 #ifndef MYNEWS_ENGINE_PENDING_H
 #define MYNEWS_ENGINE_PENDING_H
 
@@ -12,10 +12,11 @@ struct pending;
 
 /* One slate; its example and times lie behind it in the same memory. */
 struct pending_slate {
-	struct pending_slate *next, *next_of_feed;
+	struct pending_slate *next_of_feed;
 	struct example *example;
 	uint8_t *times; /* [n][N_EVENT_TYPES] how often each slot's events came, less those taken back */
 	int64_t due_ms;
+	uint64_t number; /* in order of coming */
 	uint64_t reader; /* hash of the id that asked for it, known by then or not; 0: nobody's */
 	size_t bytes;
 	bool watched;
@@ -41,7 +42,8 @@ float pending_weight(struct pending *p, uint64_t user, int64_t now_ms);
  * Another reader's feed hears nothing of it; a slate of nobody's becomes the first reader's. */
 void pending_note(struct pending *p, uint64_t feed, uint64_t user, uint64_t reader, uint32_t article, enum event_type type,
                   bool undo);
-/* The first slate due by then, NULL none; it stays. pending_pop takes the first out for the caller to free. */
+/* The slate due first, if it is due by then, else NULL; it stays. pending_pop takes out the one due first, NULL none, for the
+ * caller to free. */
 const struct pending_slate *pending_due(const struct pending *p, int64_t now_ms);
 struct pending_slate *pending_pop(struct pending *p);
 

@@ -257,6 +257,19 @@ static void test_order_and_time(void **state)
 	assert_null(pending_pop(p));
 	pending_add_take(p, slate_of(9, 8, 0, 2, 1)); /* an emptied list takes more */
 	assert_int_equal(pending_due(p, 1)->example->feed, 9);
+	/* One that waits long keeps none behind it waiting; one page of a feed may leave before another. */
+	pending_slate_free(pending_pop(p));
+	pending_add_take(p, slate_of(10, 8, 0, 2, 600000));
+	pending_add_take(p, slate_of(11, 8, 0, 2, 1000));
+	pending_add_take(p, slate_of(10, 8, 1, 1, 2000));
+	assert_int_equal(pending_due(p, 1000)->example->feed, 11);
+	pending_slate_free(pending_pop(p));
+	struct pending_slate *page = pending_pop(p);
+	assert_true(page->example->feed == 10 && page->example->page == 1);
+	pending_slate_free(page);
+	assert_null(pending_due(p, 599999));
+	pending_note(p, 10, 8, 0, FIRST_ARTICLE + 1, EVENT_CLICK, false);
+	assert_int_equal(pending_due(p, 600000)->example->slots[1].events, 1u << EVENT_CLICK);
 	pending_free(p);
 }
 
@@ -274,7 +287,7 @@ static void test_memory(void **state)
 		assert_int_equal(totals.bytes, totals.n * one);
 		assert_int_equal(totals.n_dropped, i < 5 ? 0 : i - 5);
 	}
-	assert_int_equal(pending_due(p, 0)->example->feed, 96); /* the oldest went */
+	assert_int_equal(pending_due(p, 0)->example->feed, 96); /* of those due at once the first to come went */
 	struct pending_slate *large = slate_of(200, 8, 0, 40, 0);
 	const size_t large_bytes = large->bytes;
 	assert_true(large_bytes > 2 * one);
@@ -300,8 +313,24 @@ enum { FEEDS = 12, READERS = 3, STEPS = 20000, MOST = 40 };
 struct plain {
 	uint64_t feed, user;
 	uint16_t events[4];
+	int64_t due_ms;
 	const struct pending_slate *slate;
 };
+
+/* Which is due first, of equals the first to come. */
+static size_t plain_first(const struct plain *list, size_t n)
+{
+	size_t first = 0;
+	for (size_t i = 1; i < n; i++)
+		first = list[i].due_ms < list[first].due_ms ? i : first;
+	return first;
+}
+
+static size_t plain_remove(struct plain *list, size_t n, size_t at)
+{
+	memmove(list + at, list + at + 1, (n - at - 1) * sizeof(*list));
+	return n - 1;
+}
 
 static void plain_note(struct plain *list, size_t n, uint64_t feed, uint64_t user, uint32_t article, enum event_type type)
 {
@@ -328,16 +357,18 @@ static void test_beside_a_plain_list(void **state)
 		uint64_t feed = 1 + rng_below(&rng, FEEDS), user = 1 + rng_below(&rng, READERS), what = rng_below(&rng, 10);
 		if (what < 3) {
 			uint64_t owner = rng_below(&rng, 2) ? user : 0;
-			struct pending_slate *s = slate_of(feed, owner, (uint16_t)step, 4, 0);
+			const int64_t due_ms = (int64_t)rng_below(&rng, 8);
+			struct pending_slate *s = slate_of(feed, owner, (uint16_t)step, 4, due_ms);
 			pending_add_take(p, s);
 			if (n == MOST)
-				memmove(list, list + 1, --n * sizeof(*list));
-			list[n++] = (struct plain){.feed = feed, .user = owner, .slate = s};
+				n = plain_remove(list, n, plain_first(list, n));
+			list[n++] = (struct plain){.feed = feed, .user = owner, .due_ms = due_ms, .slate = s};
 		} else if (what < 5 && n > 0) {
 			struct pending_slate *s = pending_pop(p);
-			assert_ptr_equal(s, list[0].slate);
+			const size_t first = plain_first(list, n);
+			assert_ptr_equal(s, list[first].slate);
 			pending_slate_free(s);
-			memmove(list, list + 1, --n * sizeof(*list));
+			n = plain_remove(list, n, first);
 		} else if (what < 5) {
 			assert_null(pending_pop(p));
 		} else {
