@@ -187,7 +187,10 @@ static void put_models(struct buf *b, const struct engine_stats *s, const char *
 static void put_learning(struct buf *b, const struct engine_stats *s)
 {
 	put(b, "mynews_learnt_slates_total", "counter", "Slates learnt from.", (double)s->n_learnt);
-	put(b, "mynews_pending_slates", "gauge", "Slates that wait for their readers' events.", (double)s->n_pending_slates);
+	put(b, "mynews_pending_slates", "gauge", "Slates that wait for their readers' events, to be learnt from.",
+	    (double)s->n_pending_slates);
+	put(b, "mynews_watched_slates", "gauge", "Slates of linear models that wait for their readers' events, to be watched.",
+	    (double)s->n_watched_slates);
 	put(b, "mynews_pending_slates_dropped_total", "counter", "Slates that taught nothing because memory for waiting was full.",
 	    (double)s->n_pending_dropped);
 	put(b, "mynews_learner_bytes", "gauge", "Memory of what was learnt.", (double)s->learner_bytes);

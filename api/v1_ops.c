@@ -63,9 +63,10 @@ void v1_ops_metrics(struct http_exchange *x, void *ctx)
 
 static void put_learning(struct buf *b, const struct engine_stats *e)
 {
-	buf_printf(b, ",\"learning\":{\"learnt\":%llu,\"pending\":%llu,\"pending_bytes\":%llu,\"pending_dropped\":%llu,"
+	buf_printf(b, ",\"learning\":{\"learnt\":%llu,\"pending\":%llu,\"watched\":%llu,\"pending_bytes\":%llu,\"pending_dropped\":%llu,"
 	           "\"bytes\":%llu,\"fallbacks\":%llu,\"models\":[", (unsigned long long)e->n_learnt,
-	           (unsigned long long)e->n_pending_slates, (unsigned long long)e->pending_bytes,
+	           (unsigned long long)e->n_pending_slates, (unsigned long long)e->n_watched_slates,
+	           (unsigned long long)e->pending_bytes,
 	           (unsigned long long)e->n_pending_dropped, (unsigned long long)e->learner_bytes,
 	           (unsigned long long)e->n_learner_fallbacks);
 	for (size_t i = 0; i < e->n_models; i++) {

@@ -37,8 +37,7 @@ class LearnedBench(Bench):
             if name.endswith(".json"):
                 with open(os.path.join(MODELS, name), encoding="utf-8") as file:
                     model = json.load(file)
-                if "learn" in model:
-                    model["learn"]["delay_s"] = delay_s
+                model.setdefault("learn", {})["delay_s"] = delay_s
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                     json.dump(model, file)
         return folder

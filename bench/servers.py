@@ -147,7 +147,7 @@ class Mynews(Server):
 
     def wait_for_slates(self):
         """Until none waits for its reader's events."""
-        self.wait_for("slates' end", lambda stats: stats["learning"]["pending"] == 0)
+        self.wait_for("slates' end", lambda stats: stats["learning"]["pending"] + stats["learning"]["watched"] == 0)
 
     def anonymous_bytes(self):
         """Memory of its own: what is mapped from the store is the kernel's to drop."""

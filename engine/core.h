@@ -253,7 +253,7 @@ struct engine {
 	struct event_ids ids;
 	struct behind *counted;
 	struct monitor *monitor;
-	_Atomic uint64_t stat_learnt, stat_pending, stat_pending_bytes, stat_pending_dropped, stat_learner_bytes, stat_fallbacks;
+	_Atomic uint64_t stat_learnt, stat_pending, stat_watched, stat_pending_bytes, stat_pending_dropped, stat_learner_bytes, stat_fallbacks;
 	struct rank_models models;
 	_Atomic uint64_t model_swaps; /* odd while they, their columns and what they learnt are being swapped */
 	struct profile_config profile_config;

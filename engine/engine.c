@@ -88,6 +88,7 @@ void engine_update_stats(struct engine *e)
 	atomic_store(&e->stat_learner_bytes, learnt.bytes);
 	atomic_store(&e->stat_fallbacks, learnt.n_fallbacks);
 	atomic_store(&e->stat_pending, pending.n);
+	atomic_store(&e->stat_watched, pending.n_bare);
 	atomic_store(&e->stat_pending_bytes, pending.bytes);
 	atomic_store(&e->stat_pending_dropped, pending.n_dropped);
 	atomic_store(&e->n_users, e->numbers.next_user - 1);
@@ -452,6 +453,7 @@ void engine_stats(struct engine *e, struct engine_stats *out)
 		.n_commit_failures = writer.n_failures, .last_commit_error = writer.last_error,
 		.store_nearly_full = atomic_load(&e->nearly_full),
 		.n_learnt = atomic_load(&e->stat_learnt), .n_pending_slates = atomic_load(&e->stat_pending),
+		.n_watched_slates = atomic_load(&e->stat_watched),
 		.pending_bytes = atomic_load(&e->stat_pending_bytes), .n_pending_dropped = atomic_load(&e->stat_pending_dropped),
 		.learner_bytes = atomic_load(&e->stat_learner_bytes), .n_learner_fallbacks = atomic_load(&e->stat_fallbacks)};
 	out->n_models = monitor_read(e->monitor, out->models);

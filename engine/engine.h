@@ -392,7 +392,8 @@ struct engine_stats {
 	uint64_t checkpoint_sequence, n_slates_dropped, n_feeds, n_commit_failures;
 	int last_commit_error; /* negative errno; 0 none yet */
 	bool store_nearly_full;
-	uint64_t n_learnt, n_pending_slates, pending_bytes, n_pending_dropped, learner_bytes, n_learner_fallbacks;
+	uint64_t n_learnt, n_pending_slates, n_watched_slates, pending_bytes, n_pending_dropped, learner_bytes;
+	uint64_t n_learner_fallbacks;
 	struct engine_model_stats models[ENGINE_MODELS]; /* [n_models] that slates were ordered by */
 	size_t n_models;
 };

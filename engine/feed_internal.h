@@ -38,12 +38,18 @@ int query_explain_all(struct engine_worker *w, struct query *query, const struct
 /* Reasons of one of them, all or the most telling. Returns 0, 1 when it is not of it, -ENOMEM. */
 int query_explain(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *item,
                   bool all, struct feed_item *out) __attribute__((warn_unused_result));
-/* The items of a page, first_position the place of the first (0: order unknown), as a slate that is to wait for its
- * reader's events, the caller's; NULL when none of them was of a shortlist, or the model is linear. scores[n]: NULL, the
- * items' own. Returns 0 or -ENOMEM. */
-int query_waiting(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
-                  const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page,
-                  struct pending_slate **out) __attribute__((warn_unused_result));
+/* What a reader was shown. */
+struct shown {
+	const struct rank_item *items; /* [n] */
+	const double *scores;          /* [n] in place of the items' own; NULL */
+	const bool *pinned;            /* [n] placed by hand; NULL: none */
+	size_t n;
+	unsigned first_position;       /* of the first item; 0: order unknown */
+};
+/* It as a slate that is to wait for its reader's events, the caller's: of a linear model's for being watched alone, without
+ * columns. NULL when no model brought it into order, or none of the items was of a shortlist. Returns 0 or -ENOMEM. */
+int query_waiting(struct engine_worker *w, struct arena *arena, const struct query *query, const struct shown *shown,
+                  uint64_t feed, uint16_t page, struct pending_slate **out) __attribute__((warn_unused_result));
 
 /* feed_id.c: the number of a new feed, and how it is written. */
 uint64_t feed_number_next(struct engine_worker *w, int64_t now_ms);

@@ -130,6 +130,8 @@ static int close_apply(struct write_op *op, struct store_txn *txn, void *ctx)
 		if (!s->watched)
 			monitor_add(e->monitor, s->example, which, n);
 		s->watched = true; /* should the commit fail, it comes here again */
+		if (s->example->n_columns == 0)
+			continue; /* a linear model's */
 		float weight = n > 0 ? pending_weight(e->pending, s->example->user, c->now_ms) : 0;
 		if (weight == 0)
 			continue;

@@ -120,7 +120,8 @@ int engine_score(struct engine_worker *w, struct arena *arena, const struct feed
 		uint64_t feed = feed_number_next(w, request->now_ms);
 		struct pending_slate *waiting;
 		feed_id_format(feed, feed_id);
-		r = query_waiting(w, arena, &query, items, found, n_found, 0, feed, 0, &waiting);
+		const struct shown shown = {.items = items, .scores = found, .n = n_found};
+		r = query_waiting(w, arena, &query, &shown, feed, 0, &waiting);
 		if (r == 0 && waiting)
 			r = learning_wait_take(w->engine, waiting);
 		r = r == -EAGAIN ? 0 : r; /* the queue is full: it teaches nothing */

@@ -114,7 +114,8 @@ void monitor_add(struct monitor *m, const struct example *e, const uint16_t *whi
 		w->stats.n_scored++;
 		w->auc = w->auc * KEPT + auc;
 		w->auc_weight = w->auc_weight * KEPT + 1;
-		add_calibration(w, scores, chosen, n);
+		if (e->n_columns > 0) /* a linear model's scores promise nothing */
+			add_calibration(w, scores, chosen, n);
 	}
 	pthread_mutex_unlock(&m->lock);
 }

@@ -9,7 +9,7 @@
 struct pending {
 	struct map *by_feed; /* feed -> first struct pending_slate of the feed */
 	struct pending_slate **due; /* [n] a heap: none is due before due[0] */
-	size_t max_bytes, bytes, n, capacity;
+	size_t max_bytes, bytes, n, capacity, n_bare;
 	uint64_t n_dropped, n_come;
 	int64_t day;        /* since 1970 */
 	struct map *taught; /* reader -> slates learnt of that day */
@@ -81,6 +81,11 @@ void pending_free(struct pending *p)
 	free(p);
 }
 
+static bool is_bare(const struct pending_slate *s)
+{
+	return s->example->n_columns == 0;
+}
+
 /* Of those due at one time the first to come is first. */
 static bool is_before(const struct pending_slate *a, const struct pending_slate *b)
 {
@@ -135,6 +140,7 @@ struct pending_slate *pending_pop(struct pending *p)
 		return NULL;
 	struct pending_slate *s = p->due[0];
 	p->bytes -= s->bytes;
+	p->n_bare -= is_bare(s);
 	p->n--;
 	if (p->n > 0)
 		settle(p, 0, p->due[p->n]);
@@ -144,6 +150,10 @@ struct pending_slate *pending_pop(struct pending *p)
 
 void pending_add_take(struct pending *p, struct pending_slate *s)
 {
+	if (is_bare(s) && p->bytes + s->bytes > p->max_bytes / 2) {
+		pending_slate_free(s);
+		return;
+	}
 	while (p->n > 0 && p->bytes + s->bytes > p->max_bytes) {
 		pending_slate_free(pending_pop(p));
 		p->n_dropped++;
@@ -156,6 +166,7 @@ void pending_add_take(struct pending *p, struct pending_slate *s)
 	}
 	s->number = p->n_come++;
 	p->bytes += s->bytes;
+	p->n_bare += is_bare(s);
 	p->n++;
 	settle(p, p->n - 1, s);
 }
@@ -225,5 +236,5 @@ size_t pending_counted(const struct example *e, uint16_t *which)
 
 void pending_totals(const struct pending *p, struct pending_totals *out)
 {
-	*out = (struct pending_totals){p->n, p->bytes, p->n_dropped};
+	*out = (struct pending_totals){.n = p->n - p->n_bare, .n_bare = p->n_bare, .bytes = p->bytes, .n_dropped = p->n_dropped};
 }

@@ -32,7 +32,8 @@ void pending_slate_free(struct pending_slate *s); /* NULL is safe */
 int pending_new(struct pending **out, size_t max_bytes) __attribute__((warn_unused_result));
 void pending_free(struct pending *p);
 
-/* Takes a slate over. */
+/* Takes a slate over. One without columns, which teaches nothing and is watched alone, is let go, and not counted as dropped,
+ * where it would be more than half of the memory that is in use then. */
 void pending_add_take(struct pending *p, struct pending_slate *s);
 /* What another slate of a reader's weighs as a lesson on this day, and counts it: the first PENDING_WHOLE weigh 1, the k-th
  * PENDING_WHOLE / k, those behind PENDING_READER_DAY nothing. So no reader teaches everyone alone. */
@@ -53,7 +54,8 @@ struct pending_slate *pending_pop(struct pending *p);
 size_t pending_counted(const struct example *e, uint16_t *which);
 
 struct pending_totals {
-	uint64_t n, bytes, n_dropped;
+	uint64_t n, n_bare; /* with columns and without */
+	uint64_t bytes, n_dropped;
 };
 void pending_totals(const struct pending *p, struct pending_totals *out);
 

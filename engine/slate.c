@@ -141,8 +141,9 @@ int slate_keep(struct page *p, uint64_t feed, uint16_t page, bool *logged)
 	struct pending_slate *waiting;
 	if (!items || !pool)
 		return -ENOMEM;
-	int r = query_waiting(p->w, p->arena, &p->query, p->shown, NULL, p->n_shown, (unsigned)p->n_before + 1, feed, page,
-	                      &waiting);
+	const struct shown shown = {.items = p->shown, .pinned = p->pinned, .n = p->n_shown,
+	                            .first_position = (unsigned)p->n_before + 1};
+	int r = query_waiting(p->w, p->arena, &p->query, &shown, feed, page, &waiting);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < p->n_shown; i++)

@@ -1,6 +1,7 @@
 /* Stage two of a request: models that are more than linear put a pool in their own order, say why, and let the slate that
  * comes of it wait for its reader's events. */
 #include <errno.h>
+#include <string.h>
 
 #include "engine/feed_internal.h"
 
@@ -101,35 +102,52 @@ int query_explain(struct engine_worker *w, struct arena *arena, const struct que
 	return 0;
 }
 
-int query_waiting(struct engine_worker *w, struct arena *arena, const struct query *query, const struct rank_item *items,
-                  const double *scores, size_t n, unsigned first_position, uint64_t feed, uint16_t page,
-                  struct pending_slate **out)
+/* Of a linear model's slate: what is watched, and nothing to learn from. */
+static struct example *bare_example(const struct query *query, struct arena *arena, const struct rank_item *items, size_t n)
+{
+	struct example *e = example_new(arena, n, 0);
+	if (!e)
+		return NULL;
+	e->user = query->reader ? query->reader->user : 0;
+	e->at_ms = query->rank.now_ms;
+	e->step = EXAMPLE_NO_STEP;
+	for (size_t i = 0; i < n; i++)
+		e->slots[i] = (struct example_slot){.article = items[i].article};
+	return e;
+}
+
+int query_waiting(struct engine_worker *w, struct arena *arena, const struct query *query, const struct shown *shown,
+                  uint64_t feed, uint16_t page, struct pending_slate **out)
 {
 	enum { POSITION_MAX = 255 };
+	const size_t n = shown->n;
+	const struct model *m = query->rank.model;
 	uint16_t *which = arena_calloc(arena, n, sizeof(*which));
 	uint8_t *positions = arena_calloc(arena, n, 1);
+	const bool bare = !query_has_stage_two(query);
+	struct example *e = bare ? bare_example(query, arena, shown->items, n) : query->example;
 	size_t n_slots = 0;
 	*out = NULL;
-	if (!which || !positions)
+	if (!which || !positions || (bare && !e))
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		ptrdiff_t slot = slot_of(query, &items[i]);
-		unsigned position = first_position ? first_position + (unsigned)i : 0;
-		if (slot < 0)
+	for (size_t i = 0; e && i < n; i++) {
+		const struct rank_item *item = &shown->items[i];
+		ptrdiff_t slot = bare ? (ptrdiff_t)i : slot_of(query, item);
+		unsigned position = shown->first_position ? shown->first_position + (unsigned)i : 0;
+		if (slot < 0 || (shown->pinned && shown->pinned[i]))
 			continue;
 		which[n_slots] = (uint16_t)slot;
-		query->example->slots[slot].score = scores ? scores[i] : (double)items[i].score / RANK_ONE;
+		e->slots[slot].score = shown->scores ? shown->scores[i] : (double)item->score / RANK_ONE;
 		positions[n_slots++] = (uint8_t)(position < POSITION_MAX ? position : POSITION_MAX);
 	}
-	if (n_slots == 0)
+	if (n_slots == 0 || query->rank.order != RANK_RANKED)
 		return 0;
-	int r = 0;
-	if (learner_asks_rank(w->engine->learner))
-		r = rank_shortlist_by_ctr(query->example, which, n_slots, arena);
+	memcpy(e->model, m->name, sizeof(e->model));
+	int r = bare || !learner_asks_rank(w->engine->learner) ? 0 : rank_shortlist_by_ctr(e, which, n_slots, arena);
 	if (r < 0)
 		return r;
-	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, query->rank.model);
-	struct pending_slate *slate = pending_slate_new(query->example, which, positions, n_slots, feed, page, due_ms);
+	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, m);
+	struct pending_slate *slate = pending_slate_new(e, which, positions, n_slots, feed, page, due_ms);
 	if (!slate)
 		return -ENOMEM;
 	slate->reader = query->reader_hash;

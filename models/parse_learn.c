@@ -128,13 +128,14 @@ static int parse_learn(struct parser *p, json_t *learn)
 		m->learn.delay_s = 0; /* its members' longest */
 	if (!learn)
 		return 0;
-	if (m->kind == MODEL_LINEAR || m->kind == MODEL_ENSEMBLE)
+	if (m->kind == MODEL_ENSEMBLE)
 		return refuse(p, "/learn", "has no meaning for this kind of model");
 	if (!json_is_object(learn))
 		return refuse(p, "/learn", "must be an object");
-	/* Trees do not learn, but what they look at does. */
-	int r = m->kind == MODEL_GBDT ? check_members(p, learn, "/learn", delay, 1)
-	                              : check_members(p, learn, "/learn", members, sizeof(members) / sizeof(members[0]));
+	/* Linear models and trees do not learn, but their slates wait to be watched, and what trees look at does learn. */
+	int r = m->kind == MODEL_GBDT || m->kind == MODEL_LINEAR
+	            ? check_members(p, learn, "/learn", delay, 1)
+	            : check_members(p, learn, "/learn", members, sizeof(members) / sizeof(members[0]));
 	const char *const numbers[] = {"rate", "g0", "hidden_rate"};
 	double *const into[] = {&m->learn.rate, &m->learn.g0, &m->learn.hidden_rate};
 	for (size_t i = 0; i < 3 && r == 0; i++) {

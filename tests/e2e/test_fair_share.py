@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from server import Server
-from test_learn import shipped
+from learning import shipped
 from test_walk import words
 
 BIG, SMALL = 4, 2  # publishers

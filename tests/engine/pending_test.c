@@ -306,6 +306,46 @@ static void test_memory(void **state)
 	pending_free(p);
 }
 
+static struct pending_slate *bare_slate(uint64_t feed)
+{
+	struct arena arena = {0};
+	const uint16_t which[] = {0, 1};
+	const uint8_t positions[] = {1, 2};
+	struct example *e = example_of_zeros(&arena, 2, 0);
+	e->user = 8;
+	e->slots[0].article = FIRST_ARTICLE;
+	e->slots[1].article = FIRST_ARTICLE + 1;
+	struct pending_slate *s = pending_slate_new(e, which, positions, 2, feed, 0, 5);
+	assert_non_null(s);
+	arena_free(&arena);
+	return s;
+}
+
+/* What is watched alone takes half of the memory at most, and makes way for what teaches. */
+static void test_watched_alone(void **state)
+{
+	struct pending_slate *s = bare_slate(1);
+	const size_t one = s->bytes;
+	struct pending *p = new_pending(8 * one);
+	struct pending_totals totals;
+	pending_add_take(p, s);
+	pending_note(p, 1, 8, 0, FIRST_ARTICLE + 1, EVENT_CLICK, false);
+	assert_int_equal(s->example->slots[1].events, 1u << EVENT_CLICK);
+	for (uint64_t i = 2; i <= 9; i++) {
+		pending_add_take(p, bare_slate(i));
+		pending_totals(p, &totals);
+		assert_true(totals.n == 0 && totals.n_bare == (i < 4 ? i : 4) && totals.n_dropped == 0);
+	}
+	size_t n_added = 0;
+	for (uint64_t i = 10; totals.n_dropped == 0; i++, n_added++) {
+		pending_add_take(p, slate_of(i, 8, 0, 2, 10));
+		pending_totals(p, &totals);
+		assert_true(totals.bytes <= 8 * one && totals.n == n_added + 1);
+	}
+	assert_true(n_added > 2 && totals.n_bare < 4);
+	pending_free(p);
+}
+
 /* ---- beside a plain list ---- */
 
 enum { FEEDS = 12, READERS = 3, STEPS = 20000, MOST = 40 };
@@ -396,7 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_counts),   cmocka_unit_test(test_a_slate_is_a_copy), cmocka_unit_test(test_whose_events),
 		cmocka_unit_test(test_taken_back),    cmocka_unit_test(test_order_and_time),
-		cmocka_unit_test(test_lessons_of_one_reader),    cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_lessons_of_one_reader),    cmocka_unit_test(test_memory), cmocka_unit_test(test_watched_alone),
 		cmocka_unit_test(test_beside_a_plain_list),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,7 +181,7 @@ static const struct {
 	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1,\"window\":101}]}}", "/diversity/caps/0/window"},
 	{HEAD ",\"diversity\":{\"caps\":[{\"of\":\"source\",\"most\":1,\"window\":2,\"x\":1}]}}", "/diversity/caps/0/x"},
 	{HEAD ",\"shortlist\":{}}", "/shortlist"},
-	{HEAD ",\"learn\":{}}", "/learn"},
+	{HEAD ",\"learn\":{\"rate\":1}}", "/learn/rate"}, /* it waits, and does not learn */
 	{MLP("\"shortlist\":[]"), "/shortlist"},
 	{MLP("\"shortlist\":{\"priors\":{}}"), "/shortlist/priors"},
 	{MLP("\"shortlist\":{\"prior\":[]}"), "/shortlist/prior"},
