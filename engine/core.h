@@ -272,6 +272,7 @@ struct engine {
 
 	/* The writer's own. */
 	struct numbers numbers, numbers_before; /* now; at the start of the batch */
+	uint64_t next_example; /* the number of the next that is stored */
 	struct arena batch_arena;
 	struct buf record;
 	struct text *text; /* folds titles for the q= filter */

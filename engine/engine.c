@@ -34,6 +34,9 @@ static void batch_begin(void *ctx)
 {
 	struct engine *e = engine_of(ctx);
 	arena_reset(&e->batch_arena);
+	struct learner_totals learnt;
+	learner_totals(e->learner, &learnt);
+	e->next_example = learnt.n_learnt;
 	e->numbers_before = e->numbers;
 	if (!e->stories_stale || rebuild_stories(e) == 0)
 		e->stories_stale = e->stories_changed = false;

@@ -85,6 +85,7 @@ void learner_mark_good(struct learning *m)
 {
 	memcpy(m->good, m->params, m->n_params * sizeof(*m->good));
 	memcpy(m->good + m->n_params, m->squares, m->n_params * sizeof(*m->good));
+	m->n_good = m->n_learnt;
 }
 
 static int learning_new(struct learning **out, const struct model *model)
@@ -394,6 +395,7 @@ static void fall_back(struct learner *l, struct learning *m)
 		m->cross_sums[i] = (struct model_cross){0};
 	}
 	memset(m->cross_pages, PAGE_CHANGED, sizeof(m->cross_pages));
+	m->n_learnt = m->n_good;
 	m->loss = 0;
 	m->n_losses = 0;
 	l->n_fallbacks++;
@@ -429,7 +431,9 @@ int learner_publish(struct learner *l)
 		if (!next)
 			return -ENOMEM;
 		double part = model_lean_part(m->model, m->n_learnt);
-		*next = (struct rank_learned){.step = m->n_learnt, .crosses = m->crosses, .cross_mask = CROSSES - 1,
+		/* One that began later than others, or was put back, has not learnt all that is stored, in its order. */
+		const uint64_t step_now = m->n_learnt == l->n_learnt ? m->n_learnt : EXAMPLE_NO_STEP;
+		*next = (struct rank_learned){.step = step_now, .crosses = m->crosses, .cross_mask = CROSSES - 1,
 		                              .cross_part = (float)part, .changes = &l->changes, .changes_then = changes};
 		memcpy(next->params, m->params, m->n_params * sizeof(*next->params));
 		model_params_lean(m->model, part, next->params);

@@ -22,6 +22,7 @@ struct learning {
 	uint64_t n_learnt;
 	float *params, *squares; /* [n_params] */
 	float *good;             /* [2 * n_params] params and squares as of the last checkpoint, when all was well */
+	uint64_t n_good;         /* what n_learnt was then */
 	double loss;             /* recent mean of a slate's loss over that of a uniform guess */
 	uint64_t n_losses;
 	_Atomic float *crosses; /* [CROSSES] weights; NULL: the model has none on */

@@ -106,6 +106,7 @@ static int store_example(struct engine *e, struct store_txn *txn, struct close_o
 	r = chain_fold(e, txn, hot, &record);
 	if (r < 0)
 		return r;
+	example->number = e->next_example++;
 	buf_clear(&e->record);
 	example_encode(&e->record, example);
 	if (e->record.failed)

@@ -17,6 +17,7 @@ struct replaying {
 	struct store_txn *txn;
 	struct arena arena;
 	struct served *served[CATALOG_MODELS]; /* [n] by step */
+	uint64_t n_examples, n_whole; /* stored; of the first of them, before which none that was learnt is missing */
 	size_t n[CATALOG_MODELS], capacity[CATALOG_MODELS], next[CATALOG_MODELS];
 	struct replay_scores *out;
 };
@@ -66,6 +67,17 @@ static int get_example(struct replaying *p, uint64_t sequence, struct example **
 	return r > 0 ? -EINVAL : r;
 }
 
+/* An erased reader's examples, undone ones and those past log_days are gone: what was served after they had been learnt can't
+ * be computed again. */
+static void leave_out(struct replaying *p)
+{
+	for (size_t m = 0; m < p->n_models; m++)
+		while (p->n[m] > 0 && p->served[m][p->n[m] - 1].step > p->n_whole) {
+			p->n[m]--;
+			p->out->n_left_out++;
+		}
+}
+
 /* Scores again all that was served at the step where learning stands now. */
 static int compare(struct replaying *p)
 {
@@ -105,8 +117,12 @@ static int walk(struct replaying *p, bool learn)
 		r = example_decode(&arena, value, &e);
 		if (r > 0)
 			r = -EINVAL;
-		if (r == 0 && !learn)
+		if (r == 0 && !learn) {
+			const bool whole = p->n_whole == p->n_examples && (e->number == p->n_examples || e->number == EXAMPLE_NO_NUMBER);
+			p->n_whole += whole;
+			p->n_examples++;
 			r = note(p, e, key_to_u64(key));
+		}
 		if (r == 0 && learn)
 			r = compare(p);
 		if (r == 0 && learn)
@@ -127,6 +143,7 @@ static int replay_all(struct replaying *p)
 	for (size_t m = 0; m < p->n_models; m++)
 		if (p->n[m] > 0)
 			qsort(p->served[m], p->n[m], sizeof(*p->served[m]), by_step);
+	leave_out(p);
 	if (r == 0)
 		r = learner_set_models(p->learner, p->models, p->n_models);
 	if (r == 0)

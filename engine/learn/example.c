@@ -6,7 +6,7 @@
 
 #include "engine/store/codec.h"
 
-enum { EXAMPLE_VERSION = 2 };
+enum { EXAMPLE_VERSION = 3 };
 
 static size_t rounded(size_t n_bytes)
 {
@@ -81,6 +81,7 @@ void example_encode(struct buf *b, const struct example *e)
 	buf_put(b, e->mean, e->n_columns * sizeof(float));
 	buf_put(b, e->deviation, e->n_columns * sizeof(float));
 	buf_put(b, e->columns, e->n * e->n_columns * sizeof(float));
+	put_u64(b, e->number);
 }
 
 static void get_slot(struct byte_reader *r, struct example_slot *s)
@@ -182,6 +183,7 @@ int example_decode(struct arena *arena, struct span bytes, struct example **out)
 	get_floats(&r, e->mean, e->n_columns);
 	get_floats(&r, e->deviation, e->n_columns);
 	get_floats(&r, e->columns, e->n * e->n_columns);
+	e->number = version < 3 ? EXAMPLE_NO_NUMBER : get_u64(&r);
 	if (!bytes_done(&r))
 		return 1;
 	if (version == 1)

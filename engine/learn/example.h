@@ -25,6 +25,7 @@ enum {
 };
 /* Of a model's numbers: the score cannot be had again from the columns (measured later than scored, or while learning). */
 #define EXAMPLE_NO_STEP UINT64_MAX
+#define EXAMPLE_NO_NUMBER UINT64_MAX
 
 struct example_slot {
 	uint32_t article;
@@ -43,6 +44,7 @@ struct example {
 	char model[EXAMPLE_MODEL_BYTES + 1]; /* that scored it */
 	float weight;            /* of its lesson: less the more slates of this reader were learnt that day; 0 to 1 */
 	uint64_t step;           /* examples it had learnt by then; EXAMPLE_NO_STEP */
+	uint64_t number;         /* examples that were learnt before this one; EXAMPLE_NO_NUMBER: it is not known */
 	int64_t at_ms;           /* when it was ranked */
 	uint32_t top_section;    /* of the reader's last reads; 0 none */
 	uint16_t n_listed;       /* stories that mean and deviation were taken over */

@@ -10,7 +10,7 @@
 
 /* What a learning model has learnt so far: immutable once published, but for the crosses, which change in place. */
 struct rank_learned {
-	uint64_t step;                /* examples learnt */
+	uint64_t step;                /* examples learnt; EXAMPLE_NO_STEP where those are not the first of all that were */
 	const _Atomic float *crosses; /* [cross_mask + 1] weights; NULL none */
 	uint32_t cross_mask;
 	float cross_part; /* of a cross's weight, model_lean_part */
