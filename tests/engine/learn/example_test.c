@@ -24,6 +24,7 @@ static struct example *random_example(struct arena *arena, struct rng *rng, size
 	e->user = rng_u64(rng);
 	e->page = (uint16_t)rng_u64(rng);
 	e->step = rng_u64(rng);
+	e->number = rng_u64(rng);
 	e->weight = (float)rng_double(rng);
 	memset(e->model, 'm', rng_below(rng, EXAMPLE_MODEL_BYTES + 1));
 	e->at_ms = (int64_t)rng_u64(rng);
@@ -57,7 +58,7 @@ static struct example *random_example(struct arena *arena, struct rng *rng, size
 static void assert_same(const struct example *a, const struct example *b)
 {
 	assert_true(a->feed == b->feed && a->user == b->user && a->page == b->page && a->at_ms == b->at_ms);
-	assert_true(a->step == b->step && a->weight == b->weight);
+	assert_true(a->step == b->step && a->weight == b->weight && a->number == b->number);
 	assert_memory_equal(a->model, b->model, sizeof(a->model));
 	assert_true(a->top_section == b->top_section && a->n_listed == b->n_listed && a->n_recent == b->n_recent);
 	assert_memory_equal(a->recent, b->recent, sizeof(a->recent));
@@ -121,7 +122,8 @@ static void test_round_trips(void **state)
 }
 
 /* Where fields stand in a record of no named model and without recent reads: version, feed, user, page, model's length, step,
- * weight, at, top section, listed, recent, reads, rows, n, columns; of a slot: article, section, position, rank, events, score, words. */
+ * weight, at, top section, listed, recent, reads, rows, n, columns; of a slot: article, section, position, rank, events, score, words.
+ * The number is last. */
 enum {
 	AT_MODEL = 19,
 	AT_WEIGHT = AT_MODEL + 9,
@@ -171,7 +173,7 @@ static void test_refusals(void **state)
 	for (size_t n = 0; n < b.len; n++)
 		assert_int_equal(decode(&arena, (struct span){b.data, n}, &back), 1);
 	assert_int_equal(decode_byte(&b, 0, 0), 1); /* versions */
-	assert_int_equal(decode_byte(&b, 0, 3), 1);
+	assert_int_equal(decode_byte(&b, 0, 4), 1);
 	assert_int_equal(decode_byte(&b, AT_N, 0), 1); /* no slots */
 	assert_int_equal(decode_byte(&b, AT_N, 2), 1); /* fewer than there are, and more */
 	assert_int_equal(decode_byte(&b, AT_N, 4), 1);
@@ -201,7 +203,7 @@ static void test_refusals(void **state)
 	buf_clear(&b);
 	memset(e->model, 0, sizeof(e->model));
 	example_encode(&b, e);
-	for (size_t at = AT_SLOTS + 3 * SLOT_BYTES; at < b.len; at += sizeof(float)) /* mean, deviation, columns */
+	for (size_t at = AT_SLOTS + 3 * SLOT_BYTES; at < b.len - sizeof(e->number); at += sizeof(float)) /* mean, deviation, columns */
 		for (size_t i = 0; i < 3; i++)
 			assert_int_equal(decode_changed(&b, at, &bad[i], sizeof(float)), 1);
 	buf_put_char(&b, '\0');
