@@ -121,13 +121,14 @@ int query_waiting(struct engine_worker *w, struct arena *arena, const struct que
 {
 	enum { POSITION_MAX = 255 };
 	const size_t n = shown->n;
-	const struct model *m = query->rank.model;
-	uint16_t *which = arena_calloc(arena, n, sizeof(*which));
-	uint8_t *positions = arena_calloc(arena, n, 1);
 	const bool bare = !query_has_stage_two(query);
-	struct example *e = bare ? bare_example(query, arena, shown->items, n) : query->example;
 	size_t n_slots = 0;
 	*out = NULL;
+	if (query->rank.order != RANK_RANKED)
+		return 0;
+	uint16_t *which = arena_calloc(arena, n, sizeof(*which));
+	uint8_t *positions = arena_calloc(arena, n, 1);
+	struct example *e = bare ? bare_example(query, arena, shown->items, n) : query->example;
 	if (!which || !positions || (bare && !e))
 		return -ENOMEM;
 	for (size_t i = 0; e && i < n; i++) {
@@ -140,13 +141,13 @@ int query_waiting(struct engine_worker *w, struct arena *arena, const struct que
 		e->slots[slot].score = shown->scores ? shown->scores[i] : (double)item->score / RANK_ONE;
 		positions[n_slots++] = (uint8_t)(position < POSITION_MAX ? position : POSITION_MAX);
 	}
-	if (n_slots == 0 || query->rank.order != RANK_RANKED)
+	if (n_slots == 0)
 		return 0;
-	memcpy(e->model, m->name, sizeof(e->model));
+	memcpy(e->model, query->rank.model->name, sizeof(e->model));
 	int r = bare || !learner_asks_rank(w->engine->learner) ? 0 : rank_shortlist_by_ctr(e, which, n_slots, arena);
 	if (r < 0)
 		return r;
-	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, m);
+	int64_t due_ms = query->rank.now_ms + learning_delay_ms(w->engine, query->rank.model);
 	struct pending_slate *slate = pending_slate_new(e, which, positions, n_slots, feed, page, due_ms);
 	if (!slate)
 		return -ENOMEM;
