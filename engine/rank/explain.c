@@ -45,21 +45,21 @@ static void put_topics(struct rank_filter *f, const uint32_t *topics, size_t n)
 		put(f->topics, topics[i]);
 }
 
-struct rank_filter *rank_filter_new(struct arena *arena, const struct rank_request *q)
+struct rank_filter *rank_filter_new(struct arena *arena, const struct rank_request *request)
 {
-	const struct rank_reader *reader = &q->reader;
+	const struct rank_reader *reader = &request->reader;
 	struct rank_filter *f = arena_alloc(arena, sizeof(*f));
 	if (!f)
 		return NULL;
 	memset(f, 0, sizeof(*f));
-	f->moment = moment_of(q);
+	f->moment = moment_of(request);
 	if (reader->profile) {
 		put_interests(f, reader->profile->topics, reader->profile->n_topics);
 		put_interests(f, reader->profile->affinities, reader->profile->n_affinities);
 	}
 	put_topics(f, reader->follows, reader->n_follows);
 	put_topics(f, reader->places, reader->n_places);
-	put_topics(f, q->edition_places, q->n_edition_places);
+	put_topics(f, request->edition_places, request->n_edition_places);
 	for (size_t i = 0; reader->history && i < reader->history->n_shown; i++)
 		put(f->stories, reader->history->shown[i].story);
 	return f;
