@@ -318,6 +318,28 @@ class Reload(Folder):
         self.reload()
         self.assertEqual(self.version(), "4")
 
+    def test_a_model_is_a_regular_file(self):
+        """A FIFO nobody writes into is not waited for: by no start, no reload and no check."""
+        odd = os.path.join(self.models, "odd.json")
+
+        def listen():
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(odd)
+
+        for make in (lambda: os.mkfifo(odd), lambda: os.mkdir(odd), lambda: os.symlink("/dev/zero", odd), listen):
+            make()
+            self.refuse("odd.json can't be read: it is no regular file")
+            for command in (("config", "--check", self.config),
+                            ("serve", "--config", self.config, "--data", self.folder(), "--listen", "127.0.0.1:0")):
+                status, out, error = run(*command)
+                self.assertEqual((status, out), (1, ""))
+                self.assertRegex(error, r"\A[^\n]*odd\.json can't be read: it is no regular file\n\Z")
+            os.rmdir(odd) if os.path.isdir(odd) else os.unlink(odd)
+        os.mkfifo(odd)
+        self.refuse("odd.json")
+        self.assertEqual(self.version(), "1")
+        self.assertEqual(self.server.stop(), 0)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
