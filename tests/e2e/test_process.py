@@ -197,11 +197,11 @@ class Reload(Folder):
             file.write(text if text is not None else json.dumps(dict({"models_dir": self.models}, **settings)))
         os.replace(self.config + ".new", self.config)
 
-    def put_model(self, name, version, text=None):
-        path = os.path.join(self.models, name + ".json")
+    def put_model(self, stem, version, text=None, name=None):
+        path = os.path.join(self.models, stem + ".json")
         with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(text if text is not None else json.dumps(
-                {"name": name, "version": version, "kind": "linear", "weights": {"fresh": 1.0}}))
+                {"name": name or stem, "version": version, "kind": "linear", "weights": {"fresh": 1.0}}))
         os.replace(path + ".new", path)
 
     def reload(self):
@@ -317,6 +317,22 @@ class Reload(Folder):
         self.put_model("default", "4")
         self.reload()
         self.assertEqual(self.version(), "4")
+
+    def test_two_models_of_one_name(self):
+        """Neither file wins: a reload is refused, and so are a check and a start."""
+        words = "models other and zebra: both have the name twin;"
+        self.put_model("zebra", "2", name="twin")
+        self.reload()
+        self.put_model("other", "3", name="twin")
+        self.refuse(words)
+        self.assertEqual(self.version(), "1")
+        for command in (("config", "--check", self.config),
+                        ("serve", "--config", self.config, "--data", self.folder(), "--listen", "127.0.0.1:0")):
+            status, out, error = run(*command)
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn(words, error)
+        self.put_model("other", "3")
+        self.reload()
 
     def test_a_model_is_a_regular_file(self):
         """A FIFO nobody writes into is not waited for: by no start, no reload and no check."""
