@@ -13,7 +13,7 @@ import tempfile
 import time
 import unittest
 
-from server import BINARY, Server, run, select_wait
+from server import BINARY, SAMPLE, Server, run, select_wait
 from shim import seeded
 from writers import Load, Seen, Writer, arguments, restart, settle
 
@@ -84,6 +84,41 @@ class Files(Folder):
         limit, said = self.serve(256, 512)
         self.assertEqual(limit, (512, 512))
         self.assertRegex(said, r"\Amynews serve: may open 512 files, too few for max_connections 10000[^\n]*\n")
+
+
+class Output(Folder):
+    """Results that can't be written are a failure, said in one line."""
+
+    def write(self, *arguments):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([BINARY, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+        return done.returncode, done.stderr
+
+    def test_a_full_disk(self):
+        data, log = os.path.join(self.folder(), "data"), os.path.join(SAMPLE, "mind", "behaviors.tsv")
+        for arguments in (["import", "--data", data, "--articles", os.path.join(SAMPLE, "stories.ndjson")],
+                          ["export", "--data", data], ["check", "--data", data], ["eval", "--behaviors", log],
+                          ["eval", "--behaviors", log, "--json"], ["config"], ["eval", "--help"], ["--version"], ["help"]):
+            with self.subTest(arguments=arguments):
+                status, error = self.write(*arguments)
+                self.assertEqual(status, 1)
+                self.assertRegex(error, rf"\Amynews {arguments[0]}: the output could not be written[^\n]*\n\Z")
+        self.assertEqual(run("check", "--data", data), (0, "nothing wrong\n", ""))
+        self.assertEqual(run("export", "--data", data)[1].count("\n"), 150)  # the import was done all the same
+        self.assertEqual(self.write("import")[0], 2)  # nothing was to be written
+
+    def test_a_server_goes_without(self):
+        """Its one line is no result: it may go nowhere."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            process = subprocess.Popen([BINARY, "serve", "--data", self.folder(), "--listen", f"127.0.0.1:{port}"],
+                                       stdout=full, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: not refused(port), "it serves")
+        process.terminate()
+        self.assertNotIn("output", process.communicate(timeout=60)[1])
+        self.assertEqual(process.returncode, 0)
 
 
 class Slow:

@@ -121,6 +121,15 @@ class Train(EvalCase):
             self.assertEqual(model[part], default[part])
 
     @NEEDS
+    def test_figures_that_cannot_be_written(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([BINARY, "train", "--news", self.news, "--behaviors", self.early, "--rounds", "2", "--out",
+                                   os.path.join(self.folder, "a.json")], env=self.env, stdout=full, stderr=subprocess.PIPE,
+                                  text=True)
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, "mynews train: the output could not be written: No space left on device\n"))
+
+    @NEEDS
     def test_better_than_chance_and_than_nothing_learnt(self):
         told, _ = self.train()
         trees, _ = self.eval(os.path.join(self.folder, "trees.json"))
