@@ -246,16 +246,19 @@ class Reload(Folder):
                  "the reload is logged: " + self.server.log_text()[-500:])
 
     def refuse(self, word):
-        """A reload that says one line and changes nothing."""
+        """A reload that logs one line, says nothing else and changes nothing."""
         before = self.server.log_text()
         self.server.process.send_signal(signal.SIGHUP)
 
         def lines():
-            return [line for line in self.server.log_text()[len(before):].splitlines() if not line.startswith("{")]
+            """Those that have ended."""
+            return [line for line in self.server.log_text()[len(before):].split("\n")[:-1] if '"event":"request"' not in line]
 
         wait_for(lines, "a line that says why")
         self.assertEqual(len(lines()), 1)
-        self.assertRegex(lines()[0], r"\Amynews serve: .*" + word)
+        line = json.loads(lines()[0])
+        self.assertEqual((line["level"], line["event"]), ("warn", "reload_refused"))
+        self.assertIn(word, line["reason"])
         self.assertEqual(self.server.log_text().count('"event":"reloaded"'), self.n_reloads)
 
     def version(self, headers=None):
@@ -295,8 +298,7 @@ class Reload(Folder):
         self.assertEqual(self.version({"Authorization": "Bearer another"}), "1")
         # A file that has lost its keys must not open what stands behind a proxy.
         self.put_config()
-        os.kill(self.server.process.pid, signal.SIGHUP)
-        wait_for(lambda: "the last key can't go" in self.server.log_text(), "the reload is refused")
+        self.refuse("the last key can't go")
         self.assertEqual(self.version(), 401)
         self.assertEqual(self.version({"Authorization": "Bearer another"}), "1")
 
@@ -340,6 +342,9 @@ class Reload(Folder):
                 self.put_config(text)
                 self.refuse(word)
                 self.assertEqual(self.version(), "1")
+        self.put_config('{"keys":[{"name":"desk","sha256" "' + KEY + '"}]}')
+        self.refuse("is not JSON")
+        self.assertNotIn(KEY, self.server.log_text())
         self.put_config()
         for text in ("{", '{"name":"default"}', '{"name":"default","version":"3","kind":"no such"}'):
             with self.subTest(model=text):
@@ -386,6 +391,13 @@ class Reload(Folder):
                 self.assertEqual((status, out), (1, ""))
                 self.assertRegex(error, r"\A[^\n]*odd\.json can't be read: it is no regular file\n\Z")
             os.rmdir(odd) if os.path.isdir(odd) else os.unlink(odd)
+        # Names that are no UTF-8, or are cut within a letter: whichever of the two shapes the folder's length makes that of.
+        folder = os.fsencode(self.models)
+        for path, name in ((folder + b"/caf\xe9\n.json", "caf?\n.json"), (folder + b"/" + "é".encode() * 100 + b".json", ""),
+                           (folder + b"/x" + "é".encode() * 100 + b".json", "")):
+            os.mkfifo(path)
+            self.refuse(name)
+            os.unlink(path)
         os.mkfifo(odd)
         self.refuse("odd.json")
         self.assertEqual(self.version(), "1")
