@@ -267,6 +267,24 @@ class Reload(Folder):
         client.close()
         return feed["model_version"] if status == 200 else status
 
+    def test_an_unknown_model_is_told_the_known_ones(self):
+        client = self.server.client()
+        self.addCleanup(client.close)
+        for names in (["default"], ["default", "a-fine-one", "z" * 64], ["default"] + [f"{i}" * 64 for i in range(7)]):
+            for name in names:
+                self.put_model(name[:9], "1", name=name)
+            self.reload()
+            known = "names no known model; known are: " + ", ".join(names)
+            for answer in (client.get("/v1/users/u/feed?model=defualt"), client.get("/v1/users/u/explain/a?model=defualt"),
+                           client.post("/v1/rank", {"user_id": "u", "articles": ["a"], "model": "defualt"})):
+                self.assertEqual((answer[0], answer[1]["code"], answer[1]["errors"]),
+                                 (422, "unknown_model", [{"pointer": "/model", "detail": known}]))
+                self.assertEqual(answer[1]["detail"], "/model " + known)
+            self.assertEqual(client.get(f"/v1/users/u/feed?model={names[-1]}")[1]["model"], names[-1])
+            self.assertEqual(client.get("/v1/users/u/feed?model=")[1]["model"], "default")  # empty is absent
+            for name in names[1:]:
+                os.unlink(os.path.join(self.models, name[:9] + ".json"))
+
     def test_reload_under_load(self):
         rng = seeded("test_process, reload")
         writers = [Writer(str(n), random.Random(rng.random())) for n in range(4)]
