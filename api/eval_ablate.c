@@ -140,15 +140,25 @@ static bool stands_before(const char *const *names, size_t i)
 	return false;
 }
 
-void eval_ablate_list(const struct model_names *names, struct buf *out)
+bool eval_ablate_is_group(const struct model_names *names, struct span name)
+{
+	return is_one_of(name, names->groups, names->n_columns);
+}
+
+void eval_ablate_list_groups(const struct model_names *names, struct buf *out)
 {
 	for (size_t i = 0; i < names->n_columns; i++)
 		if (!stands_before(names->groups, i))
-			buf_printf(out, "%s, ", names->groups[i]);
+			buf_printf(out, "%s%s", i ? ", " : "", names->groups[i]);
+}
+
+void eval_ablate_list(const struct model_names *names, struct buf *out)
+{
+	eval_ablate_list_groups(names, out);
 	for (size_t i = 0; i < names->n_features; i++)
-		if (!is_one_of(span_of(names->features[i]), names->groups, names->n_columns))
-			buf_printf(out, "%s, ", names->features[i]);
+		if (!eval_ablate_is_group(names, span_of(names->features[i])))
+			buf_printf(out, ", %s", names->features[i]);
 	for (size_t i = 0; i < names->n_crosses; i++)
-		buf_printf(out, "cross:%s, ", names->crosses[i]);
-	buf_put_cstr(out, "crosses");
+		buf_printf(out, ", cross:%s", names->crosses[i]);
+	buf_put_cstr(out, ", crosses");
 }

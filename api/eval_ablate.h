@@ -18,7 +18,11 @@ enum eval_ablated {
 int eval_ablate(struct span json, const struct model_names *names, struct span name, struct buf *out)
 	__attribute__((warn_unused_result));
 
-/* Appends every name, "a, b and c". */
+/* Appends every name, "a, b, c". */
 void eval_ablate_list(const struct model_names *names, struct buf *out);
+
+/* Groups of the shortlist's columns alone: is it one, and all of them, "a, b, c". */
+bool eval_ablate_is_group(const struct model_names *names, struct span name);
+void eval_ablate_list_groups(const struct model_names *names, struct buf *out);
 
 #endif

@@ -119,6 +119,11 @@ static void test_list(void **state)
 	struct buf out = {0};
 	eval_ablate_list(&names, &out);
 	assert_true(span_equal(buf_span(&out), SPAN("popularity, age, words, topic_short, ctr, cross:story, cross:word, crosses")));
+	buf_clear(&out);
+	eval_ablate_list_groups(&names, &out);
+	assert_true(span_equal(buf_span(&out), SPAN("popularity, age, words")));
+	assert_true(eval_ablate_is_group(&names, SPAN("words")));
+	assert_false(eval_ablate_is_group(&names, SPAN("ctr")));
 	buf_free(&out);
 }
 

@@ -198,8 +198,13 @@ class Train(EvalCase):
                           ["--behaviors", self.early, "--out", out, "--eta", "nan"],
                           ["--behaviors", self.early, "--out", out, "--threads", "0"]):
             self.refused(2, "train", *arguments)
-        self.assertIn("/shortlist/without/0", self.refused(1, "train", "--behaviors", self.early, "--out", out, "--without",
-                                                           "colour"))
+        errors = self.refused(2, "train", "--behaviors", self.early, "--out", out, "--without", "age", "--without", "ctr")
+        self.assertRegex(errors, r"\Amynews train: --without ctr: no group has that name; there are .*\bpopularity, .*\bseen\b")
+        self.assertEqual(len(re.findall(r"\bpopularity\b", errors)), 1)
+        base = self.path("base.json", {"name": "base", "version": "1", "kind": "online", "weights": {"age": -0.3},
+                                       "shortlist": {"without": ["colour"]}})
+        self.assertIn("mynews train: model --model: /shortlist/without/0",
+                      self.refused(1, "train", "--behaviors", self.early, "--out", out, "--model", base))
         with open(self.early, encoding="utf-8") as file:
             few = self.path("few.tsv", "".join(file.readlines()[:20]))
         self.assertIn("24 slates", self.refused(1, "train", "--behaviors", few, "--out", out))
