@@ -9,7 +9,8 @@ struct model_names;
 enum eval_ablated {
 	EVAL_ABLATED,
 	EVAL_ABLATE_UNKNOWN, /* no part has that name */
-	EVAL_ABLATE_UNUSED   /* the model does not use it, so leaving it out would measure nothing */
+	EVAL_ABLATE_UNUSED,  /* the model does not use it, so leaving it out would measure nothing */
+	EVAL_ABLATE_TREES    /* its trees were grown with it: they can only be grown anew */
 };
 
 /* Appends `json`, a model's file, without `name` to out: a feature of stage one, a group of the shortlist's columns (where

@@ -157,6 +157,18 @@ class Train(EvalCase):
             self.assertIsNone(re.match("^[zc]_(clicks|shows|ctr|lift|seen|story_read)", name), name)
 
     @NEEDS
+    def test_trees_are_not_ablated(self):
+        self.train("a.json", "--without", "co_read")
+        trees = os.path.join(self.folder, "a.json")
+        for models in ([trees], ["default", "--beside", trees]):
+            errors = self.refused(1, "eval", "--behaviors", self.late, "--ablate", "popularity", "--model", *models)
+            self.assertIn(f"--ablate popularity: the trees of {trees} were grown with it", errors)
+            self.assertIn("mynews train --without popularity", errors)
+        self.assertIn("does not use it", self.refused(1, "eval", "--behaviors", self.late, "--ablate", "co_read", "--model", trees))
+        figures, _ = self.eval(trees, "--ablate", "ctr")  # stage one's, which is a weight
+        self.assertEqual(figures["without"], ["ctr"])
+
+    @NEEDS
     def test_changed_trees_are_refused(self):
         _, text = self.train()
         changed = self.path("changed.json", re.sub(r'("split_conditions":\[)[^,]*', r"\g<1>0.125", text, count=1))
