@@ -165,10 +165,8 @@ int cmd_export(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	r = engine_export_dir(o[0].value, write_article, &e, &problem);
-	if (r == 0 && fflush(e.out) != 0)
-		r = -errno;
 	if (e.out != stdout && fclose(e.out) != 0 && r == 0)
 		r = -errno;
 	buf_free(&e.line);
-	return report("export", r, &problem);
+	return ferror(stdout) ? EXIT_FAILED : report("export", r, &problem); /* main.c speaks for stdout */
 }

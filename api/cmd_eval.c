@@ -48,15 +48,17 @@ static int find_models(struct eval *e, const char *name)
 	return r;
 }
 
-/* Leaves a part out of every model that has it. Returns an eval_ablated or -ENOMEM. */
-static int leave_out(struct eval *e, struct span name, struct buf *text)
+/* Leaves a part out of every model that has it. Returns an eval_ablated, EVAL_ABLATE_TREES with the model they are of, or
+ * -ENOMEM. */
+static int leave_out(struct eval *e, struct span name, struct buf *text, struct span *of)
 {
 	int outcome = EVAL_ABLATE_UNUSED;
 	for (size_t i = 0; i <= e->n_beside; i++) {
 		struct engine_model_text *model = &e->models[i];
 		buf_clear(text);
 		int r = eval_ablate(model->json, engine_model_names(), name, text);
-		if (r < 0 || r == EVAL_ABLATE_UNKNOWN)
+		*of = model->name;
+		if (r < 0 || r == EVAL_ABLATE_UNKNOWN || r == EVAL_ABLATE_TREES)
 			return r;
 		if (r != EVAL_ABLATED)
 			continue;
@@ -72,9 +74,10 @@ static int leave_out(struct eval *e, struct span name, struct buf *text)
 static int ablate(struct eval *e)
 {
 	struct buf text = {0};
+	struct span of;
 	int r = EVAL_ABLATED;
 	for (size_t i = 0; i < e->n_ablated && r == EVAL_ABLATED; i++) {
-		r = leave_out(e, span_of(e->ablated[i]), &text);
+		r = leave_out(e, span_of(e->ablated[i]), &text, &of);
 		if (r == EVAL_ABLATE_UNKNOWN) {
 			buf_clear(&text);
 			eval_ablate_list(engine_model_names(), &text);
@@ -83,6 +86,9 @@ static int ablate(struct eval *e)
 		} else if (r == EVAL_ABLATE_UNUSED) {
 			fprintf(stderr, "mynews eval: --ablate %s: the model %.*s does not use it\n", e->ablated[i],
 			        (int)e->models[0].name.len, e->models[0].name.data);
+		} else if (r == EVAL_ABLATE_TREES) {
+			fprintf(stderr, "mynews eval: --ablate %s: the trees of %.*s were grown with it, and trees can't do without; "
+			        "train others: mynews train --without %s\n", e->ablated[i], (int)of.len, of.data, e->ablated[i]);
 		}
 	}
 	buf_free(&text);

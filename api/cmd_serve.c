@@ -13,11 +13,12 @@
 #include "api/api.h"
 #include "api/commands.h"
 #include "api/models_dir.h"
+#include "engine/base/json.h"
 #include "engine/base/log.h"
 #include "engine/base/rfc3339.h"
 
 enum { OPTION_DATA, OPTION_LISTEN, OPTION_THREADS, OPTION_CONFIG, OPTION_CLOCK, OPTION_VECTORS, N_OPTIONS };
-enum { THREADS_MAX = 64, KEPT_BYTES = 64 << 20 };
+enum { THREADS_MAX = 64, KEPT_BYTES = 64 << 20, REASON_BYTES = 640 };
 
 struct server {
 	struct api api;
@@ -30,23 +31,23 @@ struct server {
 
 /* ---- settings ---- */
 
-/* Reads the settings into a new struct and lets the options win. NULL after a line on stderr. */
-static struct config *read_config(const struct server *s)
+/* Reads the settings into a new struct and lets the options win. NULL with the reason. */
+static struct config *read_config(const struct server *s, char reason[REASON_BYTES])
 {
 	struct config_problems problems;
 	struct config *c = malloc(sizeof(*c));
 	if (!c) {
-		fprintf(stderr, "mynews serve: memory is out\n");
+		snprintf(reason, REASON_BYTES, "memory is out");
 		return NULL;
 	}
 	config_defaults(c);
 	int r = s->config_path ? config_load(s->config_path, c, &problems) : 0;
+	if (r < 0)
+		snprintf(reason, REASON_BYTES, "%.200s: %s", s->config_path, strerror(-r));
+	else if (r > 0)
+		snprintf(reason, REASON_BYTES, "%.200s: %s%s%s (mynews config --check says all)", s->config_path,
+		         problems.errors[0].pointer, problems.errors[0].pointer[0] ? " " : "", problems.errors[0].detail);
 	if (r != 0) {
-		if (r < 0)
-			fprintf(stderr, "mynews serve: %s: %s\n", s->config_path, strerror(-r));
-		else
-			fprintf(stderr, "mynews serve: %s: %s%s%s (mynews config --check says all)\n", s->config_path,
-			        problems.errors[0].pointer, problems.errors[0].pointer[0] ? " " : "", problems.errors[0].detail);
 		free(c);
 		return NULL;
 	}
@@ -138,26 +139,51 @@ static void log_reloaded(struct server *s, size_t n_models)
 	         s->config->n_keys, n_models, waiting);
 }
 
-static void reload(struct server *s)
+/* Names of files stand in a reason as they are on the disk, or cut: where that is no UTF-8, it is told in ASCII. */
+static void log_refused(struct server *s, char *reason)
+{
+	struct buf quoted = {0};
+	json_t *valid = json_string(reason);
+	for (char *c = reason; !valid && *c; c++)
+		if (*c & 0x80)
+			*c = '?';
+	json_decref(valid);
+	buf_put_json_string(&quoted, span_of(reason));
+	log_line(api_now_ms(&s->api), LOG_WARN, "reload_refused", "\"reason\":%.*s", quoted.failed ? 4 : (int)quoted.len,
+	         quoted.failed ? "null" : quoted.data);
+	buf_free(&quoted);
+}
+
+/* Models for the settings, into the engine. Returns 0, or 1 with the reason. */
+static int reload_models(struct server *s, const struct config *c, size_t *n, char reason[REASON_BYTES])
 {
 	struct engine_problem problem;
 	struct arena arena = {0};
 	const struct engine_model_text *models;
-	size_t n;
-	struct config *fresh = read_config(s);
-	if (!fresh)
-		return; /* the line on stderr says why; all stays as it was */
-	if (fresh->n_keys == 0 && s->config->n_keys > 0) { /* a proxy may stand before it */
-		fprintf(stderr, "mynews serve: the last key can't go while the server runs; nothing changed\n");
-		free(fresh);
-		return;
-	}
-	int r = models_dir_load(&arena, fresh->models_dir, fresh->default_model, &models, &n, &problem);
+	int r = models_dir_load(&arena, c->models_dir, c->default_model, &models, n, &problem);
 	if (r == 0)
-		r = engine_set_models(s->api.engine, models, n, &problem);
+		r = engine_set_models(s->api.engine, models, *n, &problem);
 	arena_free(&arena);
+	if (r != 0)
+		snprintf(reason, REASON_BYTES, "%s", r > 0 ? problem.text : strerror(-r));
+	return r != 0;
+}
+
+/* All of it or nothing. */
+static void reload(struct server *s)
+{
+	char reason[REASON_BYTES];
+	size_t n;
+	struct config *fresh = read_config(s, reason);
+	int r = fresh ? 0 : 1;
+	if (r == 0 && fresh->n_keys == 0 && s->config->n_keys > 0) { /* a proxy may stand before it */
+		snprintf(reason, REASON_BYTES, "the last key can't go while the server runs");
+		r = 1;
+	}
+	if (r == 0)
+		r = reload_models(s, fresh, &n, reason);
 	if (r != 0) {
-		fprintf(stderr, "mynews serve: %s; nothing changed\n", r > 0 ? problem.text : strerror(-r));
+		log_refused(s, reason);
 		free(fresh);
 		return;
 	}
@@ -212,6 +238,7 @@ static void run(struct server *s, const sigset_t *signals)
 
 static int serve(struct server *s)
 {
+	char reason[REASON_BYTES];
 	sigset_t signals;
 	int r = EXIT_FAILED;
 	sigemptyset(&signals);
@@ -221,7 +248,9 @@ static int serve(struct server *s)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread starts */
 	signal(SIGPIPE, SIG_IGN);
 
-	s->config = read_config(s);
+	s->config = read_config(s, reason);
+	if (!s->config)
+		fprintf(stderr, "mynews serve: %s\n", reason);
 	if (!s->config || !listen_allowed(s->config))
 		goto out;
 	s->started = *s->config;

@@ -13,6 +13,7 @@
 
 #include <xgboost/c_api.h>
 
+#include "api/eval_ablate.h"
 #include "api/eval_logs.h"
 #include "api/train_model.h"
 #include "api/train_slates.h"
@@ -78,6 +79,23 @@ static bool parse_eta(const char *text, double *out)
 	return end != text && *end == '\0' && *out >= 0.001 && *out <= 1;
 }
 
+/* Returns 0, or 1 after a line on stderr. */
+static int check_groups(const struct train *t)
+{
+	const struct model_names *names = engine_model_names();
+	struct buf groups = {0};
+	for (size_t i = 0; i < t->n_without; i++) {
+		if (eval_ablate_is_group(names, span_of(t->without[i])))
+			continue;
+		eval_ablate_list_groups(names, &groups);
+		fprintf(stderr, "mynews train: --without %s: no group has that name; there are %.*s\n", t->without[i],
+		        (int)groups.len, groups.data);
+		buf_free(&groups);
+		return 1;
+	}
+	return 0;
+}
+
 /* Returns 0, 1 or 2 after a line on stderr. */
 static int read_options(struct train *t, int argc, char **argv)
 {
@@ -128,6 +146,8 @@ static int read_options(struct train *t, int argc, char **argv)
 	t->json = o[JSON].value;
 	if (r == 0)
 		r = take_name(t);
+	if (r == 0)
+		r = check_groups(t);
 	return r == 0 ? 0 : EXIT_USAGE;
 }
 
@@ -150,7 +170,7 @@ static int make_template(struct train *t)
 	r = train_model_template(t->base.json, t->without, t->n_without, &text);
 	if (r == 1)
 		complain("--model: the file is no JSON object");
-	t->template = (struct engine_model_text){SPAN("--model or --without"), arena_copy(&t->logs.arena, buf_span(&text))};
+	t->template = (struct engine_model_text){SPAN("--model"), arena_copy(&t->logs.arena, buf_span(&text))};
 	buf_free(&text);
 	if (r == 0 && t->template.json.data)
 		r = engine_check_models(&t->template, 1, &problem);

@@ -354,7 +354,9 @@ int config_parse(struct span text, struct config *out, struct config_problems *p
 	int r = c ? json_parse(text, &root, &wrong) : -ENOMEM;
 	problems->n = 0;
 	if (r == 1) {
-		char detail[256];
+		char detail[256], *near = strstr(wrong.text, " near '");
+		if (near)
+			*near = '\0'; /* what stands there may be a key */
 		snprintf(detail, sizeof(detail), "is not JSON: %s (line %zu, column %zu)", wrong.text, wrong.line, wrong.column);
 		problem(problems, "", detail);
 	}

@@ -64,10 +64,29 @@ static int leave_out_feature(json_t *model, const char *name)
 	return json_object_del(weights, name) < 0 ? -ENOMEM : 0;
 }
 
-static int leave_out_group(json_t *model, struct span name)
+/* Do trees look at a column of the group? Their inputs are z_ and c_ of columns. */
+static bool trees_use(const json_t *model, const struct model_names *names, struct span group)
+{
+	const json_t *learner = json_object_get(json_object_get(model, "trees"), "learner");
+	const json_t *inputs = json_object_get(learner, "feature_names"), *input;
+	size_t i;
+	json_array_foreach(inputs, i, input) {
+		struct span name = json_span(input);
+		for (size_t c = 0; c < names->n_columns && name.len > 2; c++)
+			if (span_equal_cstr((struct span){name.data + 2, name.len - 2}, names->columns[c]) &&
+			    span_equal_cstr(group, names->groups[c]))
+				return true;
+	}
+	return false;
+}
+
+/* Returns 1 when there is nothing to leave out, 2 for what trees were grown with. */
+static int leave_out_group(json_t *model, const struct model_names *names, struct span name)
 {
 	const json_t *kind = json_object_get(model, "kind");
 	json_t *shortlist = json_object_get(model, "shortlist");
+	if (json_is_string(kind) && span_equal(json_span(kind), SPAN("gbdt")))
+		return trees_use(model, names, name) ? 2 : 1;
 	if (!json_is_string(kind) || span_equal(json_span(kind), SPAN("linear")) ||
 	    span_equal(json_span(kind), SPAN("ensemble"))) /* its members have columns */
 		return 1;
@@ -100,9 +119,9 @@ static int leave_out(json_t *model, const struct model_names *names, struct span
 	}
 	if (is_one_of(name, names->groups, names->n_columns)) {
 		known = true;
-		r = leave_out_group(model, name);
-		if (r < 0)
-			return r;
+		r = leave_out_group(model, names, name);
+		if (r < 0 || r == 2)
+			return r < 0 ? r : EVAL_ABLATE_TREES;
 		used |= r == 0;
 	}
 	return !known ? EVAL_ABLATE_UNKNOWN : used ? EVAL_ABLATED : EVAL_ABLATE_UNUSED;
@@ -140,15 +159,25 @@ static bool stands_before(const char *const *names, size_t i)
 	return false;
 }
 
-void eval_ablate_list(const struct model_names *names, struct buf *out)
+bool eval_ablate_is_group(const struct model_names *names, struct span name)
+{
+	return is_one_of(name, names->groups, names->n_columns);
+}
+
+void eval_ablate_list_groups(const struct model_names *names, struct buf *out)
 {
 	for (size_t i = 0; i < names->n_columns; i++)
 		if (!stands_before(names->groups, i))
-			buf_printf(out, "%s, ", names->groups[i]);
+			buf_printf(out, "%s%s", i ? ", " : "", names->groups[i]);
+}
+
+void eval_ablate_list(const struct model_names *names, struct buf *out)
+{
+	eval_ablate_list_groups(names, out);
 	for (size_t i = 0; i < names->n_features; i++)
-		if (!is_one_of(span_of(names->features[i]), names->groups, names->n_columns))
-			buf_printf(out, "%s, ", names->features[i]);
+		if (!eval_ablate_is_group(names, span_of(names->features[i])))
+			buf_printf(out, ", %s", names->features[i]);
 	for (size_t i = 0; i < names->n_crosses; i++)
-		buf_printf(out, "cross:%s, ", names->crosses[i]);
-	buf_put_cstr(out, "crosses");
+		buf_printf(out, ", cross:%s", names->crosses[i]);
+	buf_put_cstr(out, ", crosses");
 }

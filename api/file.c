@@ -32,18 +32,9 @@ const char *file_strerror(int error)
 	return error == -EBADMSG ? "the gzip data is damaged or cut short" : strerror(-error);
 }
 
-int lines_open(const char *path, struct lines **out)
+static int lines_take(int fd, const struct stat *st, struct lines **out)
 {
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
 	struct lines *l = calloc(1, sizeof(*l));
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-		free(l);
-		close(fd);
-		return -EISDIR;
-	}
 	gzFile file = l ? gzdopen(fd, "rb") : NULL;
 	if (!file) {
 		free(l);
@@ -52,9 +43,22 @@ int lines_open(const char *path, struct lines **out)
 	}
 	gzbuffer(file, 1 << 18);
 	l->file = file;
-	l->size_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	l->size_bytes = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
 	*out = l;
 	return 0;
+}
+
+int lines_open(const char *path, struct lines **out)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? -EISDIR : 0;
+	if (r == 0)
+		return lines_take(fd, &st, out);
+	close(fd);
+	return r;
 }
 
 void lines_close(struct lines *l)
@@ -116,12 +120,10 @@ void lines_progress(const struct lines *l, uint64_t *at_bytes, uint64_t *of_byte
 	*of_bytes = l->size_bytes;
 }
 
-int file_read(const char *path, size_t max_bytes, struct buf *out)
+/* The rest of l, which is closed. */
+static int read_all(struct lines *l, size_t max_bytes, struct buf *out)
 {
-	struct lines *l = NULL;
-	int r = lines_open(path, &l);
-	if (!l)
-		return r;
+	int r;
 	while ((r = fill(l)) == 0) {
 		if (out->len + l->len - l->at > max_bytes) {
 			r = -EFBIG;
@@ -131,4 +133,27 @@ int file_read(const char *path, size_t max_bytes, struct buf *out)
 	}
 	lines_close(l);
 	return r < 0 ? r : out->failed ? -ENOMEM : 0;
+}
+
+int file_read(const char *path, size_t max_bytes, struct buf *out)
+{
+	struct lines *l;
+	int r = lines_open(path, &l);
+	return r == 0 ? read_all(l, max_bytes, out) : r;
+}
+
+int file_read_regular(const char *path, size_t max_bytes, struct buf *out)
+{
+	struct lines *l;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is not waited on */
+	if (fd < 0)
+		return errno == ENXIO ? 1 : -errno; /* a socket can't be opened */
+	int r = fstat(fd, &st) < 0 ? -errno : !S_ISREG(st.st_mode);
+	if (r != 0) {
+		close(fd);
+		return r;
+	}
+	r = lines_take(fd, &st, &l);
+	return r == 0 ? read_all(l, max_bytes, out) : r;
 }

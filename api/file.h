@@ -8,6 +8,9 @@
  *
  * Appends a whole file (decompressing .gz) to *out. Returns 0 or negative errno; -EFBIG over max_bytes. */
 int file_read(const char *path, size_t max_bytes, struct buf *out) __attribute__((warn_unused_result));
+/* As file_read, but a file in the narrow sense: 1 for a FIFO, a device, a directory or a socket, none of which is read or
+ * waited on. */
+int file_read_regular(const char *path, size_t max_bytes, struct buf *out) __attribute__((warn_unused_result));
 
 /* What an error of these means. */
 const char *file_strerror(int error);

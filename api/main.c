@@ -1,4 +1,5 @@
 /* The program: finds the command. Only main.c and the cmd_*.c read argv. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,25 +62,39 @@ static void catch_faults(const char *command)
 			(void)sigaction(numbers[i], &ours, NULL);
 }
 
+/* ---- commands ---- */
+
+/* What a command has printed may still wait in stdout's buffer, or have failed to be written long ago. */
+static int finish(const char *command, int code)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "mynews %s: the output could not be written%s%s\n", command, errno ? ": " : "",
+	        errno ? strerror(errno) : "");
+	return code == EXIT_FINE ? EXIT_FAILED : code;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		print_usage(argc < 2 ? stderr : stdout);
-		return argc < 2 ? EXIT_USAGE : EXIT_FINE;
+		return finish("help", argc < 2 ? EXIT_USAGE : EXIT_FINE);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("mynews %s\n", MYNEWS_VERSION);
-		return EXIT_FINE;
+		return finish("--version", EXIT_FINE);
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
 		if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
 			printf("mynews %s %s\n", commands[i].name, commands[i].usage);
-			return EXIT_FINE;
+			return finish(commands[i].name, EXIT_FINE);
 		}
 		catch_faults(commands[i].name);
-		return commands[i].run(argc - 1, argv + 1);
+		int code = commands[i].run(argc - 1, argv + 1);
+		return strcmp(running, "serve") == 0 ? code : finish(running, code); /* a server's one line is no result */
 	}
 	fprintf(stderr, "mynews: %s is not a command; see mynews --help\n", argv[1]);
 	return EXIT_USAGE;

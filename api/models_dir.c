@@ -26,11 +26,12 @@ static int read_one(struct arena *arena, const char *dir, const char *file, stru
 	char path[4096];
 	struct buf text = {0};
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	int r = file_read(path, MODEL_BYTES, &text);
+	int r = file_read_regular(path, MODEL_BYTES, &text);
 	if (r == -ENOMEM)
 		goto out;
-	if (r < 0) {
-		snprintf(problem->text, sizeof(problem->text), "%.180s can't be read: %s", path, strerror(-r));
+	if (r != 0) {
+		snprintf(problem->text, sizeof(problem->text), "%.180s can't be read: %s", path,
+		         r == 1 ? "it is no regular file" : file_strerror(r));
 		r = 1;
 		goto out;
 	}

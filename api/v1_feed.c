@@ -73,6 +73,20 @@ static bool read_request(struct http_exchange *x, struct feed_request *out)
 	return !api_refused(x, &d, 400, "invalid_query");
 }
 
+/* Their names are no secret, and one that is misspelt is easily seen beside them. */
+static void reply_unknown_model(struct http_exchange *x)
+{
+	const char *names[ENGINE_MODELS];
+	struct buf detail = {0};
+	size_t n = engine_model_list(api_engine(x), names);
+	buf_put_cstr(&detail, "names no known model; known are: ");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&detail, "%s%s", i ? ", " : "", names[i]);
+	buf_put_char(&detail, '\0');
+	api_reply_field(x, 422, "unknown_model", "/model", detail.failed ? "names no known model" : detail.data);
+	buf_free(&detail);
+}
+
 static void reply_outcome(struct http_exchange *x, int outcome)
 {
 	if (outcome < 0)
@@ -85,7 +99,7 @@ static void reply_outcome(struct http_exchange *x, int outcome)
 	else if (outcome == FEED_UNKNOWN_EDITION)
 		api_reply_field(x, 422, "unknown_edition", "/edition", "names no known edition");
 	else if (outcome == FEED_UNKNOWN_MODEL)
-		api_reply_field(x, 422, "unknown_model", "/model", "names no known model");
+		reply_unknown_model(x);
 	else
 		api_reply_errno(x, -EAGAIN);
 }

@@ -86,6 +86,10 @@ int engine_trees_checksum(struct span trees, struct buf *out, struct engine_prob
 /* Would engine_set_models take them? Returns 0, 1 with a problem, -ENOMEM. */
 int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)
 	__attribute__((warn_unused_result));
+enum { ENGINE_MODELS = 8 };
+/* Names of the models that a request may ask for, the default one's first; they live as long as the wake. Returns how
+ * many. */
+size_t engine_model_list(struct engine_worker *w, const char *names[ENGINE_MODELS]);
 /* Parses and swaps in models (SIGHUP, PUT). On 1 nothing changed. Blocks until the swap is visible. Not from a worker's
  * loop while writes wait on that same loop. */
 int engine_set_models(struct engine *e, const struct engine_model_text *models, size_t n_models,
@@ -375,7 +379,6 @@ int engine_story_get(struct engine_worker *w, struct arena *arena, uint32_t stor
 /* ---- operations --------------------------------------------------------------------------------------------- */
 
 /* How live slates went that a model ordered, over about the last thousand of them; NaN where nothing is known yet. */
-enum { ENGINE_MODELS = 8 };
 struct engine_model_stats {
 	char name[65];
 	uint64_t n_slates, n_scored; /* closed; with something chosen and something not */

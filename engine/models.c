@@ -30,6 +30,22 @@ static void free_models(struct model **models, size_t n)
 	}
 }
 
+/* A request names a model, and so does an ensemble its members: which of two of one name is meant, nothing would say. */
+static int check_names(const struct engine_model_text *texts, size_t n, struct model *const *models,
+                       struct engine_problem *problem)
+{
+	enum { SHOWN_BYTES = 64 };
+	for (size_t i = 1; i < n; i++)
+		for (size_t k = 0; k < i; k++) {
+			const struct span a = texts[k].name, b = texts[i].name;
+			if (strcmp(models[i]->name, models[k]->name) == 0)
+				return engine_problem_say(problem, "models %.*s and %.*s: both have the name %s; give one of them another",
+				                          (int)(a.len < SHOWN_BYTES ? a.len : SHOWN_BYTES), a.data,
+				                          (int)(b.len < SHOWN_BYTES ? b.len : SHOWN_BYTES), b.data, models[i]->name);
+		}
+	return 0;
+}
+
 /* Ensembles find their members among the others. */
 static int resolve_models(const struct engine_model_text *texts, size_t n, struct model **models,
                           struct engine_problem *problem)
@@ -38,10 +54,8 @@ static int resolve_models(const struct engine_model_text *texts, size_t n, struc
 	size_t which;
 	if (model_resolve(models, n, &which, &why) == 0)
 		return 0;
-	engine_problem_say(problem, "model %.*s: %s %s", (int)texts[which].name.len, texts[which].name.data, why.pointer,
-	                   why.text);
-	free_models(models, n);
-	return 1;
+	return engine_problem_say(problem, "model %.*s: %s %s", (int)texts[which].name.len, texts[which].name.data, why.pointer,
+	                          why.text);
 }
 
 int engine_parse_models(const struct engine_model_text *texts, size_t n, struct model **out,
@@ -62,7 +76,12 @@ int engine_parse_models(const struct engine_model_text *texts, size_t n, struct 
 		free_models(out, i);
 		return r;
 	}
-	return resolve_models(texts, n, out, problem);
+	int r = check_names(texts, n, out, problem);
+	if (r == 0)
+		r = resolve_models(texts, n, out, problem);
+	if (r != 0)
+		free_models(out, n);
+	return r;
 }
 
 int engine_check_models(const struct engine_model_text *models, size_t n_models, struct engine_problem *problem)

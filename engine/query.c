@@ -40,16 +40,43 @@ static int look_for_model(struct engine_worker *w, struct span name, struct quer
 	return FEED_UNKNOWN_MODEL;
 }
 
-/* A model, its place and what it has learnt, all of one set of models: while the writer swaps sets, a moment is waited. */
+/* What was read of the models since `swaps` was counted is all of one set; if not, a moment is waited for the writer, who is
+ * swapping sets. */
+static bool is_one_set(const struct engine *e, uint64_t swaps)
+{
+	if (!(swaps & 1) && atomic_load_explicit(&e->model_swaps, memory_order_acquire) == swaps)
+		return true;
+	sched_yield();
+	return false;
+}
+
+/* A model, its place and what it has learnt. */
 static int find_model(struct engine_worker *w, struct span name, struct query *q)
 {
-	for (;;) {
-		uint64_t swaps = atomic_load_explicit(&w->engine->model_swaps, memory_order_acquire);
-		int r = look_for_model(w, name, q);
-		if (!(swaps & 1) && atomic_load_explicit(&w->engine->model_swaps, memory_order_acquire) == swaps)
-			return r;
-		sched_yield();
-	}
+	uint64_t swaps;
+	int r;
+	do {
+		swaps = atomic_load_explicit(&w->engine->model_swaps, memory_order_acquire);
+		r = look_for_model(w, name, q);
+	} while (!is_one_set(w->engine, swaps));
+	return r;
+}
+
+size_t engine_model_list(struct engine_worker *w, const char *names[ENGINE_MODELS])
+{
+	_Static_assert((int)ENGINE_MODELS == (int)CATALOG_MODELS, "as many as there can be");
+	uint64_t swaps;
+	size_t n;
+	do {
+		swaps = atomic_load_explicit(&w->engine->model_swaps, memory_order_acquire);
+		n = 0;
+		for (unsigned i = 0; i < CATALOG_MODELS; i++) {
+			const struct model *m = atomic_load_explicit(&w->engine->models.model[i], memory_order_acquire);
+			if (m)
+				names[n++] = m->name;
+		}
+	} while (!is_one_set(w->engine, swaps));
+	return n;
 }
 
 static int take_reader(struct engine_worker *w, struct arena *arena, struct query *q)

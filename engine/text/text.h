@@ -92,9 +92,9 @@ struct word_vectors;
 enum { TEXT_PROBLEM_BYTES = 256 };
 #define WORD_VECTORS_BYTES ((size_t)512 << 20) /* the most they take; the rarer words are left out */
 
-/* Reads a file in the text format of fastText or GloVe: a word and its numbers a line, the more frequent words first; a first
- * line of two whole numbers is passed over. Of words that differ in case the first counts. Returns 0; 1 with a problem that
- * names the line; -ENOMEM. */
+/* Reads a file in the text format of fastText or GloVe: a word and its numbers a line, the more frequent words first. A first
+ * line of two whole numbers tells how many words come, and no fewer may. Of words that differ in case the first counts.
+ * Returns 0; 1 with a problem that names the line; -ENOMEM. */
 int word_vectors_load(struct word_vectors **out, struct text *t, const char *path, char problem[TEXT_PROBLEM_BYTES])
 	__attribute__((warn_unused_result));
 void word_vectors_free(struct word_vectors *v); /* NULL is safe */

@@ -28,6 +28,7 @@ struct loading {
 	struct text *text;
 	const char *path;
 	size_t n_lines;
+	size_t n_words, n_told; /* lines with a word; how many of them the head tells of, 0: there is no head */
 	char *problem; /* [TEXT_PROBLEM_BYTES] */
 	float numbers[LIMIT_EMBEDDING];
 	char line[LINE_BYTES];
@@ -183,8 +184,11 @@ static int take_line(struct loading *l, size_t len)
 {
 	struct word_vectors *v = l->vectors;
 	uint64_t key;
-	if (l->n_lines == 1 && is_head(l->line))
+	if (l->n_lines == 1 && is_head(l->line)) {
+		l->n_told = strtoull(l->line, NULL, 10);
 		return 0;
+	}
+	l->n_words++;
 	if (v->width == 0) {
 		size_t n = count_words(l->line);
 		if (n < 3 || n - 1 > LIMIT_EMBEDDING)
@@ -201,6 +205,17 @@ static int take_line(struct loading *l, size_t len)
 		numbers--;
 	r = word_key(l->text, (struct span){l->line, (size_t)(numbers - l->line)}, &key);
 	return r < 0 ? r : add_row(v, key, l->numbers);
+}
+
+/* A copy that was cut short ends at a line's end now and then. More than were told of do no harm. */
+static int check_count(struct loading *l)
+{
+	if (l->n_words >= l->n_told)
+		return 0;
+	snprintf(l->problem, TEXT_PROBLEM_BYTES,
+	         "%.120s, line %zu: the file ends with %zu of the %zu words its first line tells of; is it cut short?", l->path,
+	         l->n_lines, l->n_words, l->n_told);
+	return 1;
 }
 
 static int read_lines(struct loading *l, FILE *f)
@@ -225,7 +240,7 @@ static int read_lines(struct loading *l, FILE *f)
 		snprintf(l->problem, TEXT_PROBLEM_BYTES, "%.120s: %s", l->path, strerror(errno));
 		return 1;
 	}
-	return v->n > 0 ? 0 : refuse(l, "there is no word in this file");
+	return v->n > 0 ? check_count(l) : refuse(l, "there is no word in this file");
 }
 
 static void weigh(struct word_vectors *v)

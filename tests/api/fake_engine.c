@@ -280,6 +280,13 @@ static void fill_feed(struct engine *e, struct arena *arena, const struct feed_r
 		out->next_cursor = SPAN("next");
 }
 
+size_t engine_model_list(struct engine_worker *w, const char *names[ENGINE_MODELS])
+{
+	names[0] = "default";
+	names[1] = "best";
+	return 2;
+}
+
 int engine_feed(struct engine_worker *w, struct arena *arena, const struct feed_request *r, struct feed *out)
 {
 	struct engine *e = w->engine;

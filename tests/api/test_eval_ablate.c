@@ -22,6 +22,8 @@ static const char linear[] = "{'name':'m','kind':'linear','weights':{'age':-0.35
 static const char online[] = "{'name':'m','kind':'online','weights':{'age':-0.35},"
                              "'shortlist':{'prior':{'age':1},'without':['words']},"
                              "'learn':{'rate':0.03,'crosses':{'alpha':0.05}}}";
+static const char grown[] = "{'name':'m','kind':'gbdt','weights':{'age':-0.35,'ctr':0.9},"
+                            "'trees':{'learner':{'feature_names':['z_clicks_3h','c_age']}}}";
 static const char bare[] = "{'name':'m','kind':'online','weights':{}}";
 
 /* JSON with ' for ". */
@@ -70,6 +72,14 @@ static void test_parts(void **state)
 		{online, "ctr", EVAL_ABLATE_UNUSED, NULL},
 		{bare, "cross:word", EVAL_ABLATE_UNUSED, NULL},
 		{"{'name':'e','kind':'ensemble','members':[]}", "popularity", EVAL_ABLATE_UNUSED, NULL},
+		/* trees */
+		{grown, "popularity", EVAL_ABLATE_TREES, NULL},
+		{grown, "age", EVAL_ABLATE_TREES, NULL}, /* though the weight alone could be left out */
+		{grown, "words", EVAL_ABLATE_UNUSED, NULL},
+		{grown, "ctr", EVAL_ABLATED, "{'name':'m','kind':'gbdt','weights':{'age':-0.35},'trees':{'learner':{'feature_names':"
+		 "['z_clicks_3h','c_age']}}}"},
+		{"{'name':'m','kind':'gbdt','trees':{'learner':{'feature_names':[1,'','age','z_']}}}", "age", EVAL_ABLATE_UNUSED, NULL},
+		{"{'name':'m','kind':'gbdt'}", "age", EVAL_ABLATE_UNUSED, NULL},
 		/* what there is not */
 		{online, "clicks_1h", EVAL_ABLATE_UNKNOWN, NULL},
 		{online, "cross:", EVAL_ABLATE_UNKNOWN, NULL},
@@ -119,6 +129,11 @@ static void test_list(void **state)
 	struct buf out = {0};
 	eval_ablate_list(&names, &out);
 	assert_true(span_equal(buf_span(&out), SPAN("popularity, age, words, topic_short, ctr, cross:story, cross:word, crosses")));
+	buf_clear(&out);
+	eval_ablate_list_groups(&names, &out);
+	assert_true(span_equal(buf_span(&out), SPAN("popularity, age, words")));
+	assert_true(eval_ablate_is_group(&names, SPAN("words")));
+	assert_false(eval_ablate_is_group(&names, SPAN("ctr")));
 	buf_free(&out);
 }
 

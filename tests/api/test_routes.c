@@ -155,6 +155,9 @@ static void feeds(void **state)
 		atomic_store(&fake_feed_outcome, outcomes[i].outcome);
 		fix_expect("GET /v1/users/u/feed", "", NULL, outcomes[i].status, "\"code\":");
 	}
+	atomic_store(&fake_feed_outcome, FEED_UNKNOWN_MODEL);
+	fix_expect("GET /v1/users/u/feed?model=m", "", NULL, 422,
+	           "{\"pointer\":\"/model\",\"detail\":\"names no known model; known are: default, best\"}");
 	atomic_store(&fake_feed_outcome, 0);
 	atomic_store(&fake_pending, 2);
 	fix_expect("GET /v1/users/u/feed", "", NULL, 200, "\"items\":["); /* waited for the slate twice */

@@ -136,7 +136,7 @@ class Damage(unittest.TestCase):
         self.assertEqual((set(os.listdir(self.folder)), set(os.listdir(self.whole))), before)
         with open("/dev/full", "w", encoding="utf-8") as full:
             done = run_into(full, "export", "--data", self.whole)
-        self.assertEqual(done, (1, "mynews export: No space left on device\n"))
+        self.assertEqual(done, (1, "mynews export: the output could not be written\n"))
 
 
 def run_into(out, *arguments):

@@ -13,7 +13,7 @@ import tempfile
 import time
 import unittest
 
-from server import BINARY, Server, run, select_wait
+from server import BINARY, SAMPLE, Server, run, select_wait
 from shim import seeded
 from writers import Load, Seen, Writer, arguments, restart, settle
 
@@ -84,6 +84,41 @@ class Files(Folder):
         limit, said = self.serve(256, 512)
         self.assertEqual(limit, (512, 512))
         self.assertRegex(said, r"\Amynews serve: may open 512 files, too few for max_connections 10000[^\n]*\n")
+
+
+class Output(Folder):
+    """Results that can't be written are a failure, said in one line."""
+
+    def write(self, *arguments):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([BINARY, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+        return done.returncode, done.stderr
+
+    def test_a_full_disk(self):
+        data, log = os.path.join(self.folder(), "data"), os.path.join(SAMPLE, "mind", "behaviors.tsv")
+        for arguments in (["import", "--data", data, "--articles", os.path.join(SAMPLE, "stories.ndjson")],
+                          ["export", "--data", data], ["check", "--data", data], ["eval", "--behaviors", log],
+                          ["eval", "--behaviors", log, "--json"], ["config"], ["eval", "--help"], ["--version"], ["help"]):
+            with self.subTest(arguments=arguments):
+                status, error = self.write(*arguments)
+                self.assertEqual(status, 1)
+                self.assertRegex(error, rf"\Amynews {arguments[0]}: the output could not be written[^\n]*\n\Z")
+        self.assertEqual(run("check", "--data", data), (0, "nothing wrong\n", ""))
+        self.assertEqual(run("export", "--data", data)[1].count("\n"), 150)  # the import was done all the same
+        self.assertEqual(self.write("import")[0], 2)  # nothing was to be written
+
+    def test_a_server_goes_without(self):
+        """Its one line is no result: it may go nowhere."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            process = subprocess.Popen([BINARY, "serve", "--data", self.folder(), "--listen", f"127.0.0.1:{port}"],
+                                       stdout=full, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: not refused(port), "it serves")
+        process.terminate()
+        self.assertNotIn("output", process.communicate(timeout=60)[1])
+        self.assertEqual(process.returncode, 0)
 
 
 class Slow:
@@ -197,11 +232,11 @@ class Reload(Folder):
             file.write(text if text is not None else json.dumps(dict({"models_dir": self.models}, **settings)))
         os.replace(self.config + ".new", self.config)
 
-    def put_model(self, name, version, text=None):
-        path = os.path.join(self.models, name + ".json")
+    def put_model(self, stem, version, text=None, name=None):
+        path = os.path.join(self.models, stem + ".json")
         with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(text if text is not None else json.dumps(
-                {"name": name, "version": version, "kind": "linear", "weights": {"fresh": 1.0}}))
+                {"name": name or stem, "version": version, "kind": "linear", "weights": {"fresh": 1.0}}))
         os.replace(path + ".new", path)
 
     def reload(self):
@@ -211,16 +246,19 @@ class Reload(Folder):
                  "the reload is logged: " + self.server.log_text()[-500:])
 
     def refuse(self, word):
-        """A reload that says one line and changes nothing."""
+        """A reload that logs one line, says nothing else and changes nothing."""
         before = self.server.log_text()
         self.server.process.send_signal(signal.SIGHUP)
 
         def lines():
-            return [line for line in self.server.log_text()[len(before):].splitlines() if not line.startswith("{")]
+            """Those that have ended."""
+            return [line for line in self.server.log_text()[len(before):].split("\n")[:-1] if '"event":"request"' not in line]
 
         wait_for(lines, "a line that says why")
         self.assertEqual(len(lines()), 1)
-        self.assertRegex(lines()[0], r"\Amynews serve: .*" + word)
+        line = json.loads(lines()[0])
+        self.assertEqual((line["level"], line["event"]), ("warn", "reload_refused"))
+        self.assertIn(word, line["reason"])
         self.assertEqual(self.server.log_text().count('"event":"reloaded"'), self.n_reloads)
 
     def version(self, headers=None):
@@ -228,6 +266,24 @@ class Reload(Folder):
         status, feed = client.ask("GET", "/v1/users/u/feed", headers=headers)
         client.close()
         return feed["model_version"] if status == 200 else status
+
+    def test_an_unknown_model_is_told_the_known_ones(self):
+        client = self.server.client()
+        self.addCleanup(client.close)
+        for names in (["default"], ["default", "a-fine-one", "z" * 64], ["default"] + [f"{i}" * 64 for i in range(7)]):
+            for name in names:
+                self.put_model(name[:9], "1", name=name)
+            self.reload()
+            known = "names no known model; known are: " + ", ".join(names)
+            for answer in (client.get("/v1/users/u/feed?model=defualt"), client.get("/v1/users/u/explain/a?model=defualt"),
+                           client.post("/v1/rank", {"user_id": "u", "articles": ["a"], "model": "defualt"})):
+                self.assertEqual((answer[0], answer[1]["code"], answer[1]["errors"]),
+                                 (422, "unknown_model", [{"pointer": "/model", "detail": known}]))
+                self.assertEqual(answer[1]["detail"], "/model " + known)
+            self.assertEqual(client.get(f"/v1/users/u/feed?model={names[-1]}")[1]["model"], names[-1])
+            self.assertEqual(client.get("/v1/users/u/feed?model=")[1]["model"], "default")  # empty is absent
+            for name in names[1:]:
+                os.unlink(os.path.join(self.models, name[:9] + ".json"))
 
     def test_reload_under_load(self):
         rng = seeded("test_process, reload")
@@ -260,8 +316,7 @@ class Reload(Folder):
         self.assertEqual(self.version({"Authorization": "Bearer another"}), "1")
         # A file that has lost its keys must not open what stands behind a proxy.
         self.put_config()
-        os.kill(self.server.process.pid, signal.SIGHUP)
-        wait_for(lambda: "the last key can't go" in self.server.log_text(), "the reload is refused")
+        self.refuse("the last key can't go")
         self.assertEqual(self.version(), 401)
         self.assertEqual(self.version({"Authorization": "Bearer another"}), "1")
 
@@ -305,6 +360,9 @@ class Reload(Folder):
                 self.put_config(text)
                 self.refuse(word)
                 self.assertEqual(self.version(), "1")
+        self.put_config('{"keys":[{"name":"desk","sha256" "' + KEY + '"}]}')
+        self.refuse("is not JSON")
+        self.assertNotIn(KEY, self.server.log_text())
         self.put_config()
         for text in ("{", '{"name":"default"}', '{"name":"default","version":"3","kind":"no such"}'):
             with self.subTest(model=text):
@@ -317,6 +375,51 @@ class Reload(Folder):
         self.put_model("default", "4")
         self.reload()
         self.assertEqual(self.version(), "4")
+
+    def test_two_models_of_one_name(self):
+        """Neither file wins: a reload is refused, and so are a check and a start."""
+        words = "models other and zebra: both have the name twin;"
+        self.put_model("zebra", "2", name="twin")
+        self.reload()
+        self.put_model("other", "3", name="twin")
+        self.refuse(words)
+        self.assertEqual(self.version(), "1")
+        for command in (("config", "--check", self.config),
+                        ("serve", "--config", self.config, "--data", self.folder(), "--listen", "127.0.0.1:0")):
+            status, out, error = run(*command)
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn(words, error)
+        self.put_model("other", "3")
+        self.reload()
+
+    def test_a_model_is_a_regular_file(self):
+        """A FIFO nobody writes into is not waited for: by no start, no reload and no check."""
+        odd = os.path.join(self.models, "odd.json")
+
+        def listen():
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(odd)
+
+        for make in (lambda: os.mkfifo(odd), lambda: os.mkdir(odd), lambda: os.symlink("/dev/zero", odd), listen):
+            make()
+            self.refuse("odd.json can't be read: it is no regular file")
+            for command in (("config", "--check", self.config),
+                            ("serve", "--config", self.config, "--data", self.folder(), "--listen", "127.0.0.1:0")):
+                status, out, error = run(*command)
+                self.assertEqual((status, out), (1, ""))
+                self.assertRegex(error, r"\A[^\n]*odd\.json can't be read: it is no regular file\n\Z")
+            os.rmdir(odd) if os.path.isdir(odd) else os.unlink(odd)
+        # Names that are no UTF-8, or are cut within a letter: whichever of the two shapes the folder's length makes that of.
+        folder = os.fsencode(self.models)
+        for path, name in ((folder + b"/caf\xe9\n.json", "caf?\n.json"), (folder + b"/" + "é".encode() * 100 + b".json", ""),
+                           (folder + b"/x" + "é".encode() * 100 + b".json", "")):
+            os.mkfifo(path)
+            self.refuse(name)
+            os.unlink(path)
+        os.mkfifo(odd)
+        self.refuse("odd.json")
+        self.assertEqual(self.version(), "1")
+        self.assertEqual(self.server.stop(), 0)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,15 @@ class Train(EvalCase):
             self.assertEqual(model[part], default[part])
 
     @NEEDS
+    def test_figures_that_cannot_be_written(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([BINARY, "train", "--news", self.news, "--behaviors", self.early, "--rounds", "2", "--out",
+                                   os.path.join(self.folder, "a.json")], env=self.env, stdout=full, stderr=subprocess.PIPE,
+                                  text=True)
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, "mynews train: the output could not be written: No space left on device\n"))
+
+    @NEEDS
     def test_better_than_chance_and_than_nothing_learnt(self):
         told, _ = self.train()
         trees, _ = self.eval(os.path.join(self.folder, "trees.json"))
@@ -146,6 +155,18 @@ class Train(EvalCase):
         self.assertTrue(names)
         for name in names:
             self.assertIsNone(re.match("^[zc]_(clicks|shows|ctr|lift|seen|story_read)", name), name)
+
+    @NEEDS
+    def test_trees_are_not_ablated(self):
+        self.train("a.json", "--without", "co_read")
+        trees = os.path.join(self.folder, "a.json")
+        for models in ([trees], ["default", "--beside", trees]):
+            errors = self.refused(1, "eval", "--behaviors", self.late, "--ablate", "popularity", "--model", *models)
+            self.assertIn(f"--ablate popularity: the trees of {trees} were grown with it", errors)
+            self.assertIn("mynews train --without popularity", errors)
+        self.assertIn("does not use it", self.refused(1, "eval", "--behaviors", self.late, "--ablate", "co_read", "--model", trees))
+        figures, _ = self.eval(trees, "--ablate", "ctr")  # stage one's, which is a weight
+        self.assertEqual(figures["without"], ["ctr"])
 
     @NEEDS
     def test_changed_trees_are_refused(self):
@@ -189,8 +210,13 @@ class Train(EvalCase):
                           ["--behaviors", self.early, "--out", out, "--eta", "nan"],
                           ["--behaviors", self.early, "--out", out, "--threads", "0"]):
             self.refused(2, "train", *arguments)
-        self.assertIn("/shortlist/without/0", self.refused(1, "train", "--behaviors", self.early, "--out", out, "--without",
-                                                           "colour"))
+        errors = self.refused(2, "train", "--behaviors", self.early, "--out", out, "--without", "age", "--without", "ctr")
+        self.assertRegex(errors, r"\Amynews train: --without ctr: no group has that name; there are .*\bpopularity, .*\bseen\b")
+        self.assertEqual(len(re.findall(r"\bpopularity\b", errors)), 1)
+        base = self.path("base.json", {"name": "base", "version": "1", "kind": "online", "weights": {"age": -0.3},
+                                       "shortlist": {"without": ["colour"]}})
+        self.assertIn("mynews train: model --model: /shortlist/without/0",
+                      self.refused(1, "train", "--behaviors", self.early, "--out", out, "--model", base))
         with open(self.early, encoding="utf-8") as file:
             few = self.path("few.tsv", "".join(file.readlines()[:20]))
         self.assertIn("24 slates", self.refused(1, "train", "--behaviors", few, "--out", out))

@@ -68,9 +68,9 @@ static void test_shapes(void **state)
 	assert_int_equal(word_vectors_place(v, f->text, bank, 1, x), 0);
 	assert_true(x[0] > 0); /* the more frequent one's */
 	word_vectors_free(v);
-	v = load(f, "400 2\n"
-	            "one 1 2\n"); /* the head's numbers are not trusted */
-	assert_int_equal(word_vectors_count(v), 1);
+	v = load(f, "1 2\n"
+	            "one 1 2\ntwo 1 2\n"); /* more than the head tells of */
+	assert_int_equal(word_vectors_count(v), 2);
 	word_vectors_free(v);
 }
 
@@ -108,6 +108,9 @@ static void test_refusals(void **state)
 	} cases[] = {
 		{"", "line 0: there is no word in this file"},
 		{"3 300\n", "line 1: there is no word in this file"},
+		{"3 2\none 1 2\n\nONE 1 2\n",
+		 "line 4: the file ends with 2 of the 3 words its first line tells of; is it cut short?"},
+		{"99999999999999999999 2\none 1 2", "line 2: the file ends with 1 of the "},
 		{"word\n", "line 1: must have a word and then 2 to 4096 numbers"},
 		{"word 1\n", "line 1: must have a word and then 2 to 4096 numbers"},
 		{"a 1 2 3\nb 1 2\n", "line 2: has fewer numbers than the lines before it"},
