@@ -5,6 +5,7 @@ score the same to the last digit; afterwards the one of the section that readers
 import datetime
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -496,9 +497,9 @@ class Learn(unittest.TestCase):
         self.server.process.send_signal(signal.SIGHUP)
         for _ in range(1500):
             new = self.server.log_text()[len(before):]
-            lines = [line for line in new.splitlines() if line.startswith("mynews serve:")]
-            if lines or '"event":"reloaded"' in new:
-                self.assertEqual(bool(lines), refused, new)
+            answer = re.search('"event":"(reloaded|reload_refused)"', new)
+            if answer:
+                self.assertEqual(answer[1] == "reload_refused", refused, new)
                 return
             select_wait(0.02)
         self.fail("no answer to SIGHUP")
