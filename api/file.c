@@ -137,14 +137,14 @@ static int read_all(struct lines *l, size_t max_bytes, struct buf *out)
 
 int file_read(const char *path, size_t max_bytes, struct buf *out)
 {
-	struct lines *l;
+	struct lines *l = NULL;
 	int r = lines_open(path, &l);
-	return r == 0 ? read_all(l, max_bytes, out) : r;
+	return l ? read_all(l, max_bytes, out) : r;
 }
 
 int file_read_regular(const char *path, size_t max_bytes, struct buf *out)
 {
-	struct lines *l;
+	struct lines *l = NULL;
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is not waited on */
 	if (fd < 0)
@@ -155,5 +155,5 @@ int file_read_regular(const char *path, size_t max_bytes, struct buf *out)
 		return r;
 	}
 	r = lines_take(fd, &st, &l);
-	return r == 0 ? read_all(l, max_bytes, out) : r;
+	return l ? read_all(l, max_bytes, out) : r;
 }

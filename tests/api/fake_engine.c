@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 enum { MOST = 64 };
-struct text {
-	char bytes[200];
-};
+struct text { char bytes[200]; };
 struct write {
 	struct write *next;
 	engine_done_fn done;
@@ -167,8 +165,7 @@ void engine_idle(struct engine_worker *w) { }
 
 int engine_tick(struct engine *e, int64_t now_ms, engine_done_fn done, void *ctx)
 {
-	BEGIN(e);
-	return finish(e, done, ctx);
+	return engine_flush(e, false, done, ctx);
 }
 
 int engine_flush(struct engine *e, bool checkpoint, engine_done_fn done, void *ctx)
@@ -327,11 +324,8 @@ int engine_related(struct engine_worker *w, struct arena *arena, struct span art
                    struct feed *out)
 {
 	struct feed_request r = {.limit = limit, .now_ms = now_ms};
-	pthread_mutex_lock(&w->engine->lock);
-	bool known = find(w->engine->articles, w->engine->n_articles, article_id) >= 0;
-	fill_feed(w->engine, arena, &r, out);
-	pthread_mutex_unlock(&w->engine->lock);
-	return !known;
+	struct article_view view;
+	return engine_rank(w, arena, &r, NULL, 0, out) ? -EIO : engine_article_get(w, arena, article_id, &view);
 }
 
 int engine_explain(struct engine_worker *w, struct arena *arena, const struct feed_request *request,
