@@ -32,7 +32,10 @@ static int find_model(const struct replaying *p, const char *name)
 
 static int note(struct replaying *p, const struct example *e, uint64_t sequence)
 {
+	const bool in_turn = e->number == p->n_examples || e->number == EXAMPLE_NO_NUMBER;
 	int m = find_model(p, e->model);
+	p->n_whole += p->n_whole == p->n_examples && in_turn;
+	p->n_examples++;
 	if (m < 0 || e->step == EXAMPLE_NO_STEP) {
 		p->out->n_left_out++;
 		return 0;
@@ -117,12 +120,8 @@ static int walk(struct replaying *p, bool learn)
 		r = example_decode(&arena, value, &e);
 		if (r > 0)
 			r = -EINVAL;
-		if (r == 0 && !learn) {
-			const bool whole = p->n_whole == p->n_examples && (e->number == p->n_examples || e->number == EXAMPLE_NO_NUMBER);
-			p->n_whole += whole;
-			p->n_examples++;
+		if (r == 0 && !learn)
 			r = note(p, e, key_to_u64(key));
-		}
 		if (r == 0 && learn)
 			r = compare(p);
 		if (r == 0 && learn)

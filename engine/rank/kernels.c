@@ -3,13 +3,9 @@
 #include "engine/rank/kernels.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 enum { LANES = KERNEL_LANES, MANY_COLUMNS = 5 * LANES, SOME_COLUMNS = 2 * LANES };
-
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
-typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(sizeof(int32_t)), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 

@@ -123,8 +123,8 @@ struct rank_scratch;
 int rank_scratch_new(struct rank_scratch **out) __attribute__((warn_unused_result));
 void rank_scratch_free(struct rank_scratch *s);
 
-/* The best n (at most LIMIT_FEED_DEPTH) distinct stories over every live article the filters allow, best first; of each
- * story its best report (or every report, when asked for). Writes *n_out and, when n_eligible is not NULL, how many articles passed the filters (which
+/* The best n (at most LIMIT_FEED_DEPTH) distinct stories over every live article the filters allow, best first unless
+ * any_order; of each story its best report (or every report, when asked for). Writes *n_out and, when n_eligible is not NULL, how many articles passed the filters (which
  * costs as much again: every slot's times must be looked at). Equal to rank_pool_naive on any input. Returns 0 or
  * -ENOMEM. */
 int rank_pool(struct rank_scratch *s, const struct catalog *c, const struct rank_request *request, size_t n,

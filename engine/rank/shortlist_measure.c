@@ -1,5 +1,5 @@
-/* The columns of each candidate: a round over all of them for each kind of columns that is wanted. The first looks at their
- * rows alone; a round that asks for what lies elsewhere asks for it some candidates ahead. */
+/* The columns of each candidate: a round over all of them for each kind of columns that is wanted. What the usual rounds look
+ * at is asked for before the first (shortlist_fetch), whole vectors some candidates ahead. */
 #include <errno.h>
 #include <math.h>
 
